@@ -1,0 +1,147 @@
+/* What control and the workers of the dataplane say to each other through rte_rings, by value. Objects are named
+ * by slots and ids, never by pointers. This file knows no rings; both sides check what they receive with
+ * message_check.
+ *
+ * control -> worker, one ring per worker: struct message. A resync is SYNC_BEGIN, any number of HOST, ROUTE and
+ * LISTENER, SYNC_END: the worker fills a second table and swaps it in at SYNC_END; objects that did not come are
+ * gone, unchanged ones keep counters, flows and election state. Outside a resync, up to MESSAGE_BATCH_MAX messages
+ * end with BATCH_END and are applied together between two bursts; more is sent as a resync. The worker discards
+ * (and counts) what is older than the announced start (struct shared_header.control_start) until the SYNC_BEGIN of
+ * that start, and after a gap in the sequence, which it reports, until the next SYNC_BEGIN.
+ *
+ * worker -> control, one ring per worker: struct event. A full ring drops the event, counted. */
+#ifndef PM_MESSAGE_H
+#define PM_MESSAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "address.h"
+#include "hostname.h"
+
+enum {
+	MESSAGE_VERSION = 1,
+	MESSAGE_BATCH_MAX = 64,
+	ROUTE_CLUSTERS_MAX = 16, /* clusters that serve one host name */
+	CLUSTERS_MAX = 64,
+	LISTENERS_MAX = 64,
+	CLUSTER_NONE = 0xffff,
+	SLOT_NONE = 0xffffffff,
+};
+
+enum message_type {
+	MESSAGE_SYNC_BEGIN = 1, /* control -> worker: a full table follows */
+	MESSAGE_HOST,           /* control -> worker: a router host is new or changed (health included) */
+	MESSAGE_HOST_GONE,      /* control -> worker: no new connections; its flows live on */
+	MESSAGE_ROUTE,          /* control -> worker: a host name is new or changed */
+	MESSAGE_ROUTE_GONE,     /* control -> worker */
+	MESSAGE_LISTENER,       /* control -> worker: default cluster of a listener */
+	MESSAGE_SYNC_END,       /* control -> worker: swap the table in */
+	MESSAGE_BATCH_END,      /* control -> worker: apply what came since the last end */
+};
+
+struct message_end {
+	uint64_t revision; /* acknowledged in struct shared_worker.applied_revision */
+};
+
+struct message_host {
+	uint32_t slot;       /* index into the host counters */
+	uint32_t generation; /* of the slot; echoed in events */
+	struct address address;
+	uint16_t http_port, https_port; /* host byte order; 0: does not serve this */
+	uint16_t cluster;               /* 0 to CLUSTERS_MAX - 1 */
+	uint8_t healthy;                /* 0: gets no connection */
+	uint8_t reserved;
+};
+
+struct message_host_gone {
+	uint32_t slot;
+	uint32_t generation;
+};
+
+/* One cluster that serves a host name. */
+struct message_share {
+	uint32_t pair;   /* slot of (route, cluster): index into the pair counters */
+	uint16_t cluster;
+	uint16_t weight; /* in hundredths, 0 to 10,000; 0: no new connection */
+	uint8_t http, https; /* served on port 80 / on port 443 */
+	uint8_t reserved[2];
+};
+
+struct message_route {
+	uint64_t id; /* of the host name, stable over restarts of control */
+	uint8_t wildcard; /* 1: `name` stands for one label in front of it ("*.wild.ch" has name "wild.ch") */
+	uint8_t share_count;
+	uint8_t reserved[6];
+	struct hostname name;
+	uint8_t reserved_tail[1];
+	struct message_share shares[ROUTE_CLUSTERS_MAX];
+};
+
+/* The name again, by which the worker finds it. */
+struct message_route_gone {
+	uint64_t id;
+	uint8_t wildcard;
+	struct hostname name;
+};
+
+struct message_listener {
+	uint16_t listener; /* index in the configuration's order */
+	uint16_t cluster;  /* where unknown and missing names go, or CLUSTER_NONE: rejected */
+	uint32_t pair;     /* counters for it, or SLOT_NONE */
+};
+
+struct message {
+	uint32_t crc; /* CRC-32C of the bytes behind it, as many as message_size says */
+	uint16_t version;
+	uint16_t type;
+	uint64_t start;    /* control's start number */
+	uint32_t sequence; /* 1 up, per start and ring */
+	uint32_t reserved;
+	union {
+		struct message_end end; /* SYNC_END, BATCH_END */
+		struct message_host host;
+		struct message_host_gone host_gone;
+		struct message_route route;
+		struct message_route_gone route_gone;
+		struct message_listener listener;
+	};
+};
+
+_Static_assert(sizeof(struct hostname) == 255, "hostname has no padding");
+_Static_assert(sizeof(struct message_share) == 12, "share has no hidden padding");
+_Static_assert(sizeof(struct message_host) == 32, "host has no hidden padding");
+_Static_assert(sizeof(struct message) % 8 == 0 && sizeof(struct message) <= 512, "a ring element");
+
+/* Bytes of a message of this type, header included; 0 for an unknown type. */
+uint32_t message_size(uint16_t type);
+
+/* Fills version, start, sequence and CRC. `message->type` and the body are set; reserved bytes are 0. */
+void message_seal(struct message *message, uint64_t start, uint32_t sequence);
+
+enum message_fault {
+	MESSAGE_OK,
+	MESSAGE_BAD_VERSION,
+	MESSAGE_BAD_TYPE,
+	MESSAGE_BAD_CRC,
+	MESSAGE_BAD_VALUE, /* a field out of its range: cluster, weight, share_count, name, flag */
+};
+
+/* Checks everything but start and sequence. Slots are the receiver's to check: it knows its limits. */
+enum message_fault message_check(const struct message *message);
+
+enum event_type {
+	EVENT_HOST_FAILING = 1, /* worker -> control: three connects in a row failed */
+	EVENT_RESYNC_WANTED,    /* worker -> control: a message was lost or broken */
+};
+
+struct event {
+	uint16_t version;
+	uint16_t type;
+	uint32_t slot;       /* of the host */
+	uint32_t generation;
+	uint32_t reserved;
+};
+_Static_assert(sizeof(struct event) == 16, "a ring element");
+
+#endif

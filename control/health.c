@@ -1,0 +1,97 @@
+/* The rules of health checks: see the header. */
+#include "control/health.h"
+
+void health_init(struct health *health, uint64_t now)
+{
+	*health = (struct health){.state = HEALTH_UNKNOWN, .next_at = now};
+}
+
+void health_restore(struct health *health, enum health_state state, struct check_result last, int64_t changed_at,
+                    uint64_t now)
+{
+	*health =
+	    (struct health){.state = state, .stale = true, .last = last, .changed_at = changed_at, .next_at = now};
+}
+
+void health_begin(struct health *health, const struct health_spec *spec, uint64_t now, uint32_t random)
+{
+	uint32_t spread = spec->interval / 10;
+	health->checking = true;
+	health->check_again = false;
+	health->next_at = now + spec->interval - (spread > 0 ? random % spread : 0);
+}
+
+static bool set_state(struct health *health, enum health_state state, int64_t unix_ms)
+{
+	bool changed = health->state != state;
+	health->state = state;
+	health->streak = 0;
+	if (changed)
+		health->changed_at = unix_ms;
+	return changed;
+}
+
+static bool succeeded(struct health *health, const struct health_spec *spec, int64_t unix_ms)
+{
+	bool was_stale = health->stale;
+	health->stale = false;
+	health->announce |= health->traffic_fails;
+	health->traffic_fails = false;
+	if (health->state == HEALTH_UP) {
+		health->streak = 0;
+		return was_stale;
+	}
+	health->streak++;
+	if (health->state == HEALTH_UNKNOWN || was_stale || health->streak >= spec->rise)
+		return set_state(health, HEALTH_UP, unix_ms);
+	return false;
+}
+
+static bool failed(struct health *health, const struct health_spec *spec, enum check_kind kind, uint64_t now,
+                   int64_t unix_ms)
+{
+	if (health->state != HEALTH_UP) {
+		bool was_stale = health->stale;
+		health->stale = false;
+		health->streak = 0;
+		return was_stale;
+	}
+	health->streak++;
+	if (kind == CHECK_REFUSED || health->streak >= spec->fall) {
+		health->stale = false;
+		return set_state(health, HEALTH_DOWN, unix_ms);
+	}
+	if (health->next_at > now + HEALTH_RECHECK_MS)
+		health->next_at = now + HEALTH_RECHECK_MS;
+	return false;
+}
+
+bool health_result(struct health *health, const struct health_spec *spec, struct check_result result, uint64_t now,
+                   int64_t unix_ms)
+{
+	health->checking = false;
+	health->last = result;
+	health->checked_at = unix_ms;
+	if (health->check_again)
+		health->next_at = now;
+	if (result.kind == CHECK_OK)
+		return succeeded(health, spec, unix_ms);
+	return failed(health, spec, result.kind, now, unix_ms);
+}
+
+bool health_traffic_fails(struct health *health, bool others_up, uint64_t now, int64_t unix_ms)
+{
+	health->traffic_fails = true;
+	health->next_at = now;
+	health->check_again = health->checking;
+	if (health->state != HEALTH_UP || !others_up)
+		return false;
+	health->last = (struct check_result){.kind = CHECK_TRAFFIC};
+	return set_state(health, HEALTH_DOWN, unix_ms);
+}
+
+const char *health_state_name(enum health_state state)
+{
+	static const char *const names[] = {"unknown", "up", "down"};
+	return names[state];
+}

@@ -1,0 +1,180 @@
+/* Who gets a connection: the weights of the route pick the cluster, then the healthy router host with the fewest active
+ * connections is picked. One election per connection, with what is true at that moment; a retry excludes what was
+ * tried.
+ *
+ * Weights: smooth weighted round robin, so that of 9 connections at 1:8 exactly one goes to the first. Active
+ * connections count attempts, and are summed over all workers: exact within a worker; another worker's last burst may be
+ * missing, so hosts can differ by at most WORKER_BURST_MAX for each further worker. */
+#include "dataplane/core.h"
+
+static bool was_tried(const struct young *young, uint32_t host)
+{
+	for (unsigned i = 0; i < young->tried_count; i++)
+		if (young->tried[i] == host)
+			return true;
+	return false;
+}
+
+/* May this router host be elected by this connection at all? */
+static bool usable(const struct worker *worker, const struct young *young, uint32_t slot, bool https)
+{
+	const struct table_host *host = &worker->tables.active->hosts[slot];
+	return host->healthy && (https ? host->https_port : host->http_port) && !was_tried(young, slot);
+}
+
+static bool cluster_usable(const struct worker *worker, const struct young *young, uint16_t cluster, bool https)
+{
+	const struct table_cluster *c = &worker->tables.active->clusters[cluster];
+	for (unsigned i = 0; i < c->host_count; i++)
+		if (usable(worker, young, c->hosts[i], https))
+			return true;
+	return false;
+}
+
+/* Under suspicion, and it is not the time for a trial. */
+static bool shunned(const struct worker *worker, uint32_t slot)
+{
+	const struct host_health *health = &worker->health[slot];
+	return health->suspected && (int32_t)(worker->now - health->trial_at) < 0;
+}
+
+static uint64_t active_on(const struct worker *worker, uint32_t slot)
+{
+	uint64_t sum = 0;
+	for (unsigned i = 0; i < worker->count; i++)
+		sum += shared_get(&shared_hosts_of(shared_worker_at(worker->shared, i))[slot].active);
+	return sum;
+}
+
+/* The usable router host with the fewest active connections, ties in turn; shunned ones only if there is no other. */
+static uint32_t pick_host(struct worker *worker, const struct young *young, uint16_t cluster, bool https)
+{
+	struct table_cluster *c = &worker->tables.active->clusters[cluster];
+	uint64_t best = UINT64_MAX;
+	unsigned winner = 0;
+	bool found = false, found_shunned = true;
+	for (unsigned n = 0; n < c->host_count; n++) {
+		unsigned i = (c->turn + n) % c->host_count;
+		if (!usable(worker, young, c->hosts[i], https))
+			continue;
+		bool is_shunned = shunned(worker, c->hosts[i]);
+		uint64_t active = active_on(worker, c->hosts[i]);
+		if (found && (is_shunned > found_shunned || (is_shunned == found_shunned && active >= best)))
+			continue;
+		found = true;
+		found_shunned = is_shunned;
+		best = active;
+		winner = i;
+	}
+	if (!found)
+		return SLOT_NONE;
+	c->turn = (uint16_t)((winner + 1) % c->host_count);
+	struct host_health *health = &worker->health[c->hosts[winner]];
+	if (health->suspected)
+		health->trial_at = worker->now + SUSPECT_TRIAL_MS;
+	return c->hosts[winner];
+}
+
+/* The share whose turn it is among those that can take the connection; NULL: none can. */
+static struct table_share *pick_share(struct worker *worker, const struct young *young, struct table_route *route,
+				      bool https)
+{
+	struct table_share *best = NULL;
+	int32_t total = 0;
+	for (unsigned i = 0; i < route->share_count; i++) {
+		struct table_share *entry = &route->shares[i];
+		const struct message_share *share = &entry->share;
+		if (share->weight == 0 || !(https ? share->https : share->http) ||
+		    !cluster_usable(worker, young, share->cluster, https))
+			continue;
+		entry->credit += share->weight;
+		total += share->weight;
+		if (!best || entry->credit > best->credit)
+			best = entry;
+	}
+	if (best)
+		best->credit -= total;
+	return best;
+}
+
+static bool served(const struct table_route *route, bool https)
+{
+	for (unsigned i = 0; i < route->share_count; i++)
+		if (https ? route->shares[i].share.https : route->shares[i].share.http)
+			return true;
+	return false;
+}
+
+static struct table_route *route_of(struct worker *worker, const struct flow *flow, const struct young *young)
+{
+	struct table_route *route = young->name.len ? tables_route(&worker->tables, &young->name) : NULL;
+	if (route)
+		return route;
+	route = &worker->tables.active->defaults[worker->vips[flow->vip].listener];
+	return route->share_count ? route : NULL;
+}
+
+/* A retry stays in the cluster while it has a router host left, and the route still goes there. */
+static struct table_share *present_share(struct worker *worker, const struct young *young, struct table_route *route,
+					 bool https)
+{
+	for (unsigned i = 0; i < route->share_count; i++) {
+		struct table_share *entry = &route->shares[i];
+		if (entry->share.cluster == young->cluster && entry->share.weight > 0 &&
+		    (https ? entry->share.https : entry->share.http) &&
+		    cluster_usable(worker, young, young->cluster, https))
+			return entry;
+	}
+	return NULL;
+}
+
+enum election elect(struct worker *worker, struct flow *flow, struct elected *out)
+{
+	const struct young *young = flow_young(worker, flow);
+	bool https = worker->config->listeners[worker->vips[flow->vip].listener].mode == LISTENER_TLS;
+	struct table_route *route = route_of(worker, flow, young);
+	if (!route)
+		return ELECTION_UNKNOWN;
+	if (!served(route, https))
+		return ELECTION_NOT_SERVED;
+	struct table_share *share = NULL;
+	if (young->cluster != CLUSTER_NONE)
+		share = present_share(worker, young, route, https);
+	if (!share)
+		share = pick_share(worker, young, route, https);
+	if (!share)
+		return ELECTION_UNHEALTHY;
+	out->cluster = share->share.cluster;
+	out->share_pair = share->share.pair;
+	out->host = pick_host(worker, young, out->cluster, https);
+	return ELECTED;
+}
+
+void host_connected(struct worker *worker, uint32_t host)
+{
+	worker->health[host].suspected = false;
+	worker->health[host].failures = 0;
+}
+
+void host_failed(struct worker *worker, uint32_t host, bool silent)
+{
+	struct host_health *health = &worker->health[host];
+	shared_add(&worker->hosts[host].refused, 1);
+	if (silent && !health->suspected) {
+		health->suspected = true;
+		health->trial_at = worker->now + SUSPECT_TRIAL_MS;
+		count(worker, counter_host_suspected);
+	}
+	if (health->failures < UINT8_MAX)
+		health->failures++;
+	if (health->failures % FAILURES_TOLD != 0)
+		return;
+	struct event event = {
+		.version = MESSAGE_VERSION,
+		.type = EVENT_HOST_FAILING,
+		.slot = host,
+		.generation = worker->tables.active->hosts[host].generation,
+	};
+	if (!worker->io.event(worker->io.context, &event))
+		count(worker, counter_event_lost);
+}

@@ -1,0 +1,105 @@
+"""pointsman in the demo network: its configuration and its two programs, started inside pm-edge."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+from . import names
+from .client import fetch
+from .supervisor import ProgramError, Programs, Service
+
+DATAPLANE = "dataplane"
+CONTROL = "control"
+HUGEPAGES = int(os.environ.get("POINTSMAN_HUGEPAGES", "512"))  # of 2 MB, as scripts/lib.sh reserves them
+
+WEIGHTS = {"app1.ch": (10, 80), "app1.localhost": (10, 80), names.PASSTHROUGH: (50, 50)}  # ose1, ose2
+
+
+def _routes(index: int, cluster: names.Cluster) -> list[dict]:
+    routes = [{"host": host, "weight": WEIGHTS[host][index]} for host in names.EDGE_ROUTES]
+    routes += [{"host": host} for host in cluster.only]
+    routes.append({"host": names.PASSTHROUGH, "weight": WEIGHTS[names.PASSTHROUGH][index], "http": False})
+    return routes
+
+
+def _cluster(index: int, cluster: names.Cluster) -> dict:
+    hosts = [{"name": f"router-{address.rsplit('.', 1)[1]}", "address": address} for address in cluster.hosts]
+    return {"name": cluster.name, "source": "static", "hosts": hosts, "routes": _routes(index, cluster)}
+
+
+def configuration(run_dir: str, build: str, idle: str = "sleep") -> dict:
+    """The configuration file of both programs as it is used in the demo network."""
+    return {
+        "ports": [{"interface": "north"}, {"interface": "south"}],
+        "listeners": [
+            {"name": "http", "mode": "http", "addresses": [names.VIP], "port": 80},
+            {"name": "https", "mode": "tls", "addresses": [names.VIP], "port": 443},
+        ],
+        "source_pool": {"prefixes": [names.SOURCE_POOL]},
+        "dataplane": {
+            # The main thread beside everything else, the one worker alone.
+            "lcores": f"0@{names.other_cores().split(',', maxsplit=1)[0]},1@{names.worker_core()}",
+            "idle": idle,
+            "memory_mb": HUGEPAGES * 2,
+            "xdp_program": f"{build}/dataplane/pointsman_xdp.o",
+        },
+        "admin": {"listen": f"127.0.0.1:{names.ADMIN_PORT}", "allowed_hosts": ["localhost"]},
+        "paths": {"run": f"{run_dir}/pointsman", "state": f"{run_dir}/state"},
+        "clusters": [_cluster(index, cluster) for index, cluster in enumerate(names.CLUSTERS)],
+    }
+
+
+def write_configuration(run_dir: str, content: dict) -> str:
+    """Writes the configuration file and makes the folders that it names; returns its path."""
+    for directory in content["paths"].values():
+        os.makedirs(directory, exist_ok=True)
+    path = f"{run_dir}/pointsman.json"
+    with open(path, "w", encoding="ascii") as file:
+        json.dump(content, file, indent=2)
+        file.write("\n")
+    return path
+
+
+def services(build: str, config_path: str) -> list[Service]:
+    """The two programs. EAL puts the dataplane's threads on their cores itself."""
+    return [
+        Service(DATAPLANE, [f"{build}/dataplane/pointsman-dataplane", "--config", config_path], names.EDGE),
+        Service(CONTROL, [f"{build}/control/pointsman-control", "--config", config_path], names.EDGE,
+                names.other_cores()),
+    ]
+
+
+def await_true(condition, seconds: float, what: str, interval: float = 0.05):
+    """Asks again and again until `condition` answers something true, and returns that; OSError counts as no."""
+    limit = time.monotonic() + seconds
+    while True:
+        try:
+            if answer := condition():
+                return answer
+        except OSError:
+            pass
+        if time.monotonic() > limit:
+            raise ProgramError(f"after {seconds:.0f} s still not: {what}")
+        time.sleep(interval)
+
+
+def await_serving(seconds: float) -> None:
+    """Waits until both clusters answer through the balancer."""
+    await_true(lambda: all(fetch(name, timeout=1).status == 200 for name in ("only1.ch", "only2.ch")), seconds,
+               "both clusters answer through the balancer")
+
+
+def log_tail(run_dir: str, name: str, lines: int = 5) -> str:
+    """The last lines of a program's log."""
+    try:
+        with open(f"{run_dir}/logs/{name}.log", encoding="utf-8", errors="replace") as file:
+            return "".join(file.readlines()[-lines:]).rstrip()
+    except FileNotFoundError:
+        return ""
+
+
+def unsteady(programs: Programs) -> list[str]:
+    """The programs that do not run or had to be started again."""
+    return [name for name, state in programs.status().items() if not state["pid"] or state["starts"] > 1]

@@ -1,0 +1,64 @@
+"""Names and addresses of the demo network. Other tools rely on them; nothing else belongs here."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+CLIENT = "pm-client"
+EDGE = "pm-edge"
+SWITCH = "pm-switch"  # only the bridge that joins the edge's south port and the two clusters
+OSE1 = "pm-ose1"
+OSE2 = "pm-ose2"
+NAMESPACES = (CLIENT, EDGE, SWITCH, OSE1, OSE2)
+
+VIP = "198.51.100.10"
+EDGE_NORTH = "198.51.100.1"
+EDGE_SOUTH = "203.0.113.1"
+CLIENT_ADDRESS = "198.51.100.2"
+CLIENT_RANGE = "198.18.0.0/15"  # all local in pm-client: many clients, spoofed sources
+SOURCE_POOL = "203.0.113.64/28"
+ADMIN_PORT = 8089
+HEALTH_PORT = 1936
+
+EDGE_ROUTES = ("app1.ch", "app1.localhost")  # on both clusters
+PASSTHROUGH = "secure.ch"  # on both clusters, port 443 alone
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """One stand-in for an OpenShift cluster: a namespace, its router hosts and the names that it serves."""
+
+    name: str
+    namespace: str
+    hosts: tuple[str, ...]
+    only: tuple[str, ...]  # names, exact or wildcard, that no other cluster serves
+    colour: str
+
+    @property
+    def terminated(self) -> tuple[str, ...]:
+        """Names for which the router itself speaks TLS."""
+        return EDGE_ROUTES + self.only
+
+
+CLUSTERS = (
+    Cluster("ose1", OSE1, ("203.0.113.11", "203.0.113.12"), ("only1.ch", "*.wild.ch"), "#1f6feb"),
+    Cluster("ose2", OSE2, ("203.0.113.21", "203.0.113.22"), ("only2.ch",), "#d9480f"),
+)
+HOSTS = tuple(address for cluster in CLUSTERS for address in cluster.hosts)
+
+
+def cluster_of(host: str) -> Cluster:
+    """The cluster of a router host's address."""
+    return next(cluster for cluster in CLUSTERS if host in cluster.hosts)
+
+
+def worker_core() -> int:
+    """The core that the poll-mode worker has for itself."""
+    return int(os.environ.get("POINTSMAN_WORKER_CORE", "0"))
+
+
+def other_cores() -> str:
+    """The cores of everything else, as taskset takes them."""
+    rest = [str(core) for core in range(os.cpu_count() or 1) if core != worker_core()]
+    return ",".join(rest) or str(worker_core())

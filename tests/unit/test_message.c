@@ -1,0 +1,180 @@
+/* message: sizes, seal, and each thing that message_check refuses. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include "common/crc32c.h"
+#include "common/message.h"
+
+static struct message host_message(void)
+{
+	struct message m = {.type = MESSAGE_HOST};
+	m.host = (struct message_host){.slot = 3, .generation = 9, .http_port = 80, .https_port = 443, .healthy = 1};
+	message_seal(&m, 0x1122334455667788, 5);
+	return m;
+}
+
+static struct message route_message(void)
+{
+	struct message m = {.type = MESSAGE_ROUTE};
+	m.route.id = 77;
+	m.route.share_count = 2;
+	strcpy(m.route.name.text, "app1.ch");
+	m.route.name.len = 7;
+	m.route.shares[0] = (struct message_share){.pair = 1, .cluster = 0, .weight = 1000, .http = 1, .https = 1};
+	m.route.shares[1] = (struct message_share){.pair = 2, .cluster = 63, .weight = 10000, .http = 1};
+	message_seal(&m, 1, 1);
+	return m;
+}
+
+static void assert_resealed(struct message m, enum message_fault fault)
+{
+	message_seal(&m, 1, 1);
+	assert_int_equal(message_check(&m), fault);
+}
+
+static void sizes(void **state)
+{
+	size_t header = offsetof(struct message, end);
+	assert_int_equal(message_size(0), 0);
+	assert_int_equal(message_size(MESSAGE_BATCH_END + 1), 0);
+	assert_int_equal(message_size(0xffff), 0);
+	assert_int_equal(message_size(MESSAGE_SYNC_BEGIN), header);
+	assert_int_equal(message_size(MESSAGE_SYNC_END), header + sizeof(struct message_end));
+	assert_int_equal(message_size(MESSAGE_HOST), header + sizeof(struct message_host));
+	assert_int_equal(message_size(MESSAGE_ROUTE), header + sizeof(struct message_route));
+	for (uint16_t type = MESSAGE_SYNC_BEGIN; type <= MESSAGE_BATCH_END; type++)
+		assert_true(message_size(type) >= header && message_size(type) <= sizeof(struct message));
+}
+
+static void sealed_messages_pass(void **state)
+{
+	struct message m = host_message();
+	assert_int_equal(message_check(&m), MESSAGE_OK);
+	assert_int_equal(m.version, MESSAGE_VERSION);
+	assert_int_equal(m.start, 0x1122334455667788);
+	assert_int_equal(m.sequence, 5);
+	m = route_message();
+	assert_int_equal(message_check(&m), MESSAGE_OK);
+	for (uint16_t type = MESSAGE_SYNC_BEGIN; type <= MESSAGE_BATCH_END; type++) {
+		if (type == MESSAGE_HOST || type == MESSAGE_ROUTE)
+			continue;
+		struct message other = {.type = type};
+		assert_resealed(other, MESSAGE_OK);
+	}
+}
+
+static void every_changed_bit_is_seen(void **state)
+{
+	struct message good = route_message();
+	size_t size = message_size(good.type);
+	for (size_t bit = 0; bit < size * 8; bit++) {
+		struct message m = good;
+		((uint8_t *)&m)[bit / 8] ^= (uint8_t)(1 << (bit % 8));
+		assert_int_not_equal(message_check(&m), MESSAGE_OK);
+	}
+	/* What lies behind the message is not part of it. */
+	struct message host = host_message();
+	memset((uint8_t *)&host + message_size(MESSAGE_HOST), 0xee, sizeof(host) - message_size(MESSAGE_HOST));
+	assert_int_equal(message_check(&host), MESSAGE_OK);
+}
+
+static void versions_and_types(void **state)
+{
+	struct message m = host_message();
+	m.version++;
+	assert_int_equal(message_check(&m), MESSAGE_BAD_VERSION);
+	m = host_message();
+	m.type = 0;
+	assert_int_equal(message_check(&m), MESSAGE_BAD_TYPE);
+	m.type = MESSAGE_BATCH_END + 1;
+	assert_int_equal(message_check(&m), MESSAGE_BAD_TYPE);
+	struct message zero = {0};
+	assert_int_not_equal(message_check(&zero), MESSAGE_OK);
+}
+
+static void host_values(void **state)
+{
+	struct message m = host_message();
+	m.host.cluster = CLUSTERS_MAX;
+	assert_resealed(m, MESSAGE_BAD_VALUE);
+	m.host.cluster = CLUSTERS_MAX - 1;
+	assert_resealed(m, MESSAGE_OK);
+	m.host.healthy = 2;
+	assert_resealed(m, MESSAGE_BAD_VALUE);
+	m.host.healthy = 0;
+	m.host.http_port = 0;
+	assert_resealed(m, MESSAGE_OK);
+	m.host.https_port = 0;
+	assert_resealed(m, MESSAGE_BAD_VALUE);
+}
+
+static void route_values(void **state)
+{
+	struct message m = route_message();
+	m.route.share_count = ROUTE_CLUSTERS_MAX + 1;
+	assert_resealed(m, MESSAGE_BAD_VALUE);
+	m = route_message();
+	m.route.wildcard = 2;
+	assert_resealed(m, MESSAGE_BAD_VALUE);
+	m = route_message();
+	m.route.shares[1].weight = 10001;
+	assert_resealed(m, MESSAGE_BAD_VALUE);
+	m = route_message();
+	m.route.shares[1].cluster = CLUSTERS_MAX;
+	assert_resealed(m, MESSAGE_BAD_VALUE);
+	m = route_message();
+	m.route.shares[0].https = 2;
+	assert_resealed(m, MESSAGE_BAD_VALUE);
+	m = route_message();
+	m.route.shares[2].cluster = CLUSTERS_MAX; /* behind share_count: not read */
+	assert_resealed(m, MESSAGE_OK);
+}
+
+static void route_names(void **state)
+{
+	static const char *const names[] = {"App1.ch", "app1.ch.", "", "a..b", "a b"};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct message m = route_message();
+		strcpy(m.route.name.text, names[i]);
+		m.route.name.len = (uint8_t)strlen(names[i]);
+		assert_resealed(m, MESSAGE_BAD_VALUE);
+	}
+	struct message m = route_message();
+	m.route.name.len = 255;
+	assert_resealed(m, MESSAGE_BAD_VALUE);
+	m = route_message();
+	m.route.name.text[m.route.name.len] = 'x'; /* no terminator where the length says */
+	assert_resealed(m, MESSAGE_BAD_VALUE);
+}
+
+static void listener_values(void **state)
+{
+	struct message m = {.type = MESSAGE_LISTENER};
+	m.listener =
+	    (struct message_listener){.listener = LISTENERS_MAX - 1, .cluster = CLUSTER_NONE, .pair = SLOT_NONE};
+	assert_resealed(m, MESSAGE_OK);
+	m.listener.listener = LISTENERS_MAX;
+	assert_resealed(m, MESSAGE_BAD_VALUE);
+	m.listener.listener = 0;
+	m.listener.cluster = CLUSTERS_MAX;
+	assert_resealed(m, MESSAGE_BAD_VALUE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(sizes),
+	    cmocka_unit_test(sealed_messages_pass),
+	    cmocka_unit_test(every_changed_bit_is_seen),
+	    cmocka_unit_test(versions_and_types),
+	    cmocka_unit_test(host_values),
+	    cmocka_unit_test(route_values),
+	    cmocka_unit_test(route_names),
+	    cmocka_unit_test(listener_values),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
