@@ -99,8 +99,8 @@ static bool scheme_is_right(const uint8_t *p, const uint8_t *colon)
 	return true;
 }
 
-/* The authority of an absolute-form target without its userinfo; of length 0 if there is none. A second '@' stays in
- * it and makes it invalid. */
+/* The authority of an absolute-form target without its userinfo; of length 0 if there is none, or if a fragment, which
+ * no target has, follows it. A second '@' stays in it and makes it invalid. */
 static struct span read_authority(struct span target)
 {
 	const uint8_t *end = target.at + target.len, *p = memchr(target.at, ':', target.len);
@@ -110,6 +110,8 @@ static struct span read_authority(struct span target)
 	const uint8_t *start = p + 3;
 	for (p = start; p < end && *p != '/' && *p != '?' && *p != '#'; p++)
 		;
+	if (p < end && *p == '#')
+		return (struct span){start, 0};
 	const uint8_t *at_sign = memchr(start, '@', (size_t)(p - start));
 	if (at_sign != NULL)
 		start = at_sign + 1;

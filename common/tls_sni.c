@@ -115,11 +115,12 @@ static enum peek_result read_extensions(struct cursor *c, struct hostname *name)
 	if (!take_number(c, 2, &all) || all != c->left)
 		return PEEK_MALFORMED;
 	while (c->left > 0) {
-		if (!take_number(c, 2, &type) || !take_number(c, 2, &len) || len > c->left)
+		if (!take_number(c, 2, &type) || !take_number(c, 2, &len))
 			return PEEK_MALFORMED;
 		struct cursor body = *c;
 		body.left = len;
-		take(c, NULL, len);
+		if (!take(c, NULL, len))
+			return PEEK_MALFORMED;
 		if (type != EXTENSION_SERVER_NAME)
 			continue;
 		if (result == PEEK_FOUND || !read_server_name(&body, name))

@@ -47,9 +47,17 @@ static bool succeeded(struct health *health, const struct health_spec *spec, int
 	return false;
 }
 
-static bool failed(struct health *health, const struct health_spec *spec, enum check_kind kind, uint64_t now,
-                   int64_t unix_ms)
+static void check_soon(struct health *health, uint64_t now)
 {
+	if (health->next_at > now + HEALTH_RECHECK_MS)
+		health->next_at = now + HEALTH_RECHECK_MS;
+}
+
+static bool failed(struct health *health, const struct health_spec *spec, enum check_kind kind, bool first,
+                   uint64_t now, int64_t unix_ms)
+{
+	if (first)
+		check_soon(health, now);
 	if (health->state != HEALTH_UP) {
 		bool was_stale = health->stale;
 		health->stale = false;
@@ -61,22 +69,27 @@ static bool failed(struct health *health, const struct health_spec *spec, enum c
 		health->stale = false;
 		return set_state(health, HEALTH_DOWN, unix_ms);
 	}
-	if (health->next_at > now + HEALTH_RECHECK_MS)
-		health->next_at = now + HEALTH_RECHECK_MS;
+	check_soon(health, now);
 	return false;
 }
 
 bool health_result(struct health *health, const struct health_spec *spec, struct check_result result, uint64_t now,
                    int64_t unix_ms)
 {
+	bool first = health->last.kind == CHECK_OK || health->last.kind == CHECK_NONE;
 	health->checking = false;
-	health->last = result;
-	health->checked_at = unix_ms;
 	if (health->check_again)
 		health->next_at = now;
+	if (result.kind == CHECK_FAILED) {
+		/* Our own trouble says nothing about the host. */
+		check_soon(health, now);
+		return false;
+	}
+	health->last = result;
+	health->checked_at = unix_ms;
 	if (result.kind == CHECK_OK)
 		return succeeded(health, spec, unix_ms);
-	return failed(health, spec, result.kind, now, unix_ms);
+	return failed(health, spec, result.kind, first, now, unix_ms);
 }
 
 bool health_traffic_fails(struct health *health, bool others_up, uint64_t now, int64_t unix_ms)

@@ -2,8 +2,8 @@
  * milliseconds of a monotonic clock; nothing here knows how to check.
  *
  * - A new host is checked at once; it is UNKNOWN, and gets no connection, until its first success.
- * - UP to DOWN: a refused connect at once, otherwise `fall` failures in a row; after the first one the next check comes
- *   after 1 s. DOWN to UP: `rise` successes in a row.
+ * - UP to DOWN: a refused connect at once, otherwise `fall` failures in a row. DOWN to UP: `rise` successes in a row.
+ *   After a first failure the next check comes after 1 s. A check that could not be made changes nothing.
  * - Every `interval` less 0 to 10 %, at random: hosts are not checked in step, and a dead host is found within one
  *   interval.
  * - After a restart of control a host keeps its last known health, marked stale, until a check confirms or changes it.

@@ -165,10 +165,9 @@ void host_failed(struct worker *worker, uint32_t host, bool silent)
 		health->trial_at = worker->now + SUSPECT_TRIAL_MS;
 		count(worker, counter_host_suspected);
 	}
-	if (health->failures < UINT8_MAX)
-		health->failures++;
-	if (health->failures % FAILURES_TOLD != 0)
+	if (++health->failures < FAILURES_TOLD)
 		return;
+	health->failures = 0;
 	struct event event = {
 		.version = MESSAGE_VERSION,
 		.type = EVENT_HOST_FAILING,

@@ -21,14 +21,14 @@
 
 enum {
 	ADDRESSES_LIMIT = 4096,
-	ROUTES_LIMIT = 4096,  /* what l3_set_routes takes */
-	FIXED_LIMIT = 1024,   /* neighbours written by hand */
-	HOSTS_LIMIT = 4096,   /* router hosts; the oldest is forgotten */
-	KEPT_LIMIT = 4096,    /* their next hops, and gateways */
+	ROUTES_LIMIT = 4096, /* what l3_set_routes takes */
+	FIXED_LIMIT = 1024,  /* neighbours written by hand */
+	HOSTS_LIMIT = 4096,  /* router hosts; the oldest is forgotten */
+	KEPT_LIMIT = 4096,   /* their next hops, and gateways */
 	FAILED_LIMIT = 1024,
 	BUFFER_SIZE = 64 * 1024,
 	EVENT_BUFFER = 4 << 20,
-	DUMP_TRIES = 5,       /* when the kernel's table changed during the reading */
+	START_TRIES = 20, /* to read everything once, while it changes */
 	ASKS_PER_SECOND = 1000,
 
 	/* ms */
@@ -71,8 +71,8 @@ struct netlink_mirror {
 	char *buffer; /* BUFFER_SIZE */
 
 	struct netlink_link links[PORTS_MAX]; /* by port; ifindex 0: gone */
-	struct address *addresses, *addresses_before;
-	unsigned address_count;
+	struct address *addresses, *reading;  /* sorted; and the next set while it is read */
+	unsigned address_count, reading_count;
 	struct l3_route *routes;
 	unsigned route_count;
 	bool too_many_routes;
@@ -88,6 +88,9 @@ struct netlink_mirror {
 	unsigned kept_count;
 	struct failed *failed;
 	unsigned failed_count;
+
+	const struct prefix *wanted; /* by netlink_mirror_is_local */
+	bool wanted_found;
 
 	uint64_t asks_second; /* the second that asks_left is for */
 	unsigned asks_left;
@@ -156,6 +159,9 @@ static void keep_host(struct netlink_mirror *mirror, const struct address *host)
 static void keep_all(struct netlink_mirror *mirror)
 {
 	static const struct address on_link;
+	for (unsigned i = 0; i < mirror->kept_count; i++)
+		if (mirror->kept[i].due != never)
+			mirror->kept[i].due = 0; /* its interface may have come up */
 	for (unsigned i = 0; i < mirror->route_count; i++) {
 		struct next_hop gateway = {mirror->routes[i].gateway, mirror->routes[i].ifindex};
 		if (!address_equal(&gateway.address, &on_link))
@@ -259,43 +265,40 @@ static void take_neighbour(struct netlink_mirror *mirror, const struct nlmsghdr 
 
 /* ---- reading whole tables ---- */
 
-struct reading {
-	struct netlink_mirror *mirror;
-	void (*take)(struct netlink_mirror *mirror, const struct nlmsghdr *message, uint64_t now);
-	uint64_t now;
-	bool interrupted;
-};
+typedef void take_message(struct netlink_mirror *mirror, const struct nlmsghdr *message, uint64_t now);
 
-static int take_one(const struct nlmsghdr *message, void *data)
-{
-	struct reading *reading = data;
-	if (message->nlmsg_flags & NLM_F_DUMP_INTR)
-		reading->interrupted = true;
-	reading->take(reading->mirror, message, reading->now);
-	return MNL_CB_OK;
-}
+enum reading { READ_FAILED, READ_INTERRUPTED, READ_ALL };
 
-/* Asks for all of one kind and passes each to `reading->take`. False: the kernel did not answer. */
-static bool read_all(struct reading *reading, uint16_t type, uint32_t table)
+/* Asks for all of one kind and passes each to `take`, to the last one. READ_INTERRUPTED: the kernel's table has changed
+ * meanwhile, and some may be missing. */
+static enum reading read_once(struct netlink_mirror *mirror, uint16_t type, uint32_t table, take_message *take,
+                              uint64_t now)
 {
-	struct netlink_mirror *mirror = reading->mirror;
-	char message[NETLINK_REQUEST_MAX];
+	char request[NETLINK_REQUEST_MAX];
 	uint32_t sequence = ++mirror->sequence;
-	size_t len = netlink_encode_dump(message, sequence, type, table);
-	int more = MNL_CB_OK;
+	size_t len = netlink_encode_dump(request, sequence, type, table);
+	enum reading result = READ_ALL;
 
-	if (mnl_socket_sendto(mirror->requests, message, len) < 0)
-		return false;
-	while (more > MNL_CB_STOP) {
+	if (mnl_socket_sendto(mirror->requests, request, len) < 0)
+		return READ_FAILED;
+	for (;;) {
 		ssize_t received = mnl_socket_recvfrom(mirror->requests, mirror->buffer, BUFFER_SIZE);
+		int left = (int)received;
 		if (received <= 0)
-			return false;
-		/* The errors of earlier requests have other sequence numbers. */
-		more = mnl_cb_run(mirror->buffer, (size_t)received, sequence, 0, take_one, reading);
-		if (more < 0 && errno == EPROTO)
-			more = MNL_CB_OK;
+			return READ_FAILED;
+		for (const struct nlmsghdr *message = (const void *)mirror->buffer; mnl_nlmsg_ok(message, left);
+		     message = mnl_nlmsg_next(message, &left)) {
+			if (message->nlmsg_seq != sequence)
+				continue; /* the error of an earlier request */
+			if (message->nlmsg_flags & NLM_F_DUMP_INTR)
+				result = READ_INTERRUPTED;
+			if (message->nlmsg_type == NLMSG_DONE)
+				return result;
+			if (message->nlmsg_type == NLMSG_ERROR)
+				return READ_FAILED;
+			take(mirror, message, now);
+		}
 	}
-	return more == MNL_CB_STOP;
 }
 
 static void take_link(struct netlink_mirror *mirror, const struct nlmsghdr *message, uint64_t now)
@@ -311,8 +314,8 @@ static void take_link(struct netlink_mirror *mirror, const struct nlmsghdr *mess
 static void take_address(struct netlink_mirror *mirror, const struct nlmsghdr *message, uint64_t now)
 {
 	struct address address;
-	if (netlink_decode_address(message, &address) && mirror->address_count < ADDRESSES_LIMIT)
-		mirror->addresses[mirror->address_count++] = address;
+	if (netlink_decode_address(message, &address) && mirror->reading_count < ADDRESSES_LIMIT)
+		mirror->reading[mirror->reading_count++] = address;
 }
 
 static void take_route(struct netlink_mirror *mirror, const struct nlmsghdr *message, uint64_t now)
@@ -328,16 +331,17 @@ static void take_route(struct netlink_mirror *mirror, const struct nlmsghdr *mes
 
 static bool read_links(struct netlink_mirror *mirror)
 {
-	static const uint8_t no_mac[6];
-	struct reading reading = {.mirror = mirror, .take = take_link};
-
+	struct netlink_link before[PORTS_MAX];
+	memcpy(before, mirror->links, sizeof(before));
 	memset(mirror->links, 0, sizeof(mirror->links));
-	if (!read_all(&reading, RTM_GETLINK, 0))
+	if (read_once(mirror, RTM_GETLINK, 0, take_link, 0) != READ_ALL) {
+		memcpy(mirror->links, before, sizeof(before));
 		return false;
+	}
 	for (unsigned port = 0; port < mirror->config->port_count; port++) {
 		const struct netlink_link *link = &mirror->links[port];
 		uint16_t mtu = link->mtu > UINT16_MAX ? UINT16_MAX : (uint16_t)link->mtu;
-		l3_set_port(mirror->l3, (uint8_t)port, link->ifindex, link->ifindex ? link->mac : no_mac, mtu);
+		l3_set_port(mirror->l3, (uint8_t)port, link->ifindex, link->mac, mtu);
 	}
 	return true;
 }
@@ -349,21 +353,16 @@ static int compare_addresses(const void *a, const void *b)
 
 static bool read_addresses(struct netlink_mirror *mirror)
 {
-	struct reading reading = {.mirror = mirror, .take = take_address};
 	struct address *before = mirror->addresses;
 	unsigned count_before = mirror->address_count;
 
-	mirror->addresses = mirror->addresses_before;
-	mirror->addresses_before = before;
-	for (int i = 0; i < DUMP_TRIES; i++) {
-		mirror->address_count = 0;
-		reading.interrupted = false;
-		if (!read_all(&reading, RTM_GETADDR, 0))
-			return false;
-		if (!reading.interrupted)
-			break;
-	}
-	qsort(mirror->addresses, mirror->address_count, sizeof(struct address), compare_addresses);
+	mirror->reading_count = 0;
+	if (read_once(mirror, RTM_GETADDR, 0, take_address, 0) != READ_ALL)
+		return false;
+	qsort(mirror->reading, mirror->reading_count, sizeof(struct address), compare_addresses);
+	mirror->addresses = mirror->reading;
+	mirror->address_count = mirror->reading_count;
+	mirror->reading = before;
 	if (mirror->addresses_changed &&
 	    (count_before != mirror->address_count ||
 	     memcmp(before, mirror->addresses, count_before * sizeof(struct address)) != 0))
@@ -373,35 +372,40 @@ static bool read_addresses(struct netlink_mirror *mirror)
 
 static bool read_routes(struct netlink_mirror *mirror, uint64_t now)
 {
-	struct reading reading = {.mirror = mirror, .take = take_route};
 	bool too_many_before = mirror->too_many_routes;
 
-	for (int i = 0; i < DUMP_TRIES; i++) {
-		mirror->route_count = 0;
-		mirror->too_many_routes = reading.interrupted = false;
-		if (!read_all(&reading, RTM_GETROUTE, RT_TABLE_MAIN))
-			return false;
-		if (!reading.interrupted)
-			break;
-	}
+	mirror->routes_read = now;
+	mirror->route_count = 0;
+	mirror->too_many_routes = false;
+	if (read_once(mirror, RTM_GETROUTE, RT_TABLE_MAIN, take_route, now) != READ_ALL)
+		return false;
 	if (mirror->too_many_routes && !too_many_before)
 		log_error("the kernel's main table has more than %d routes: those beyond are not seen; "
-			  "keep the table of this machine small",
-			  ROUTES_LIMIT);
+		          "keep the table of this machine small",
+		          ROUTES_LIMIT);
 	l3_set_routes(mirror->l3, mirror->routes, mirror->route_count);
-	mirror->routes_read = now;
 	keep_all(mirror);
 	return true;
 }
 
 static bool read_neighbours(struct netlink_mirror *mirror, uint64_t now)
 {
-	struct reading reading = {.mirror = mirror, .take = take_neighbour, .now = now};
 	mirror->fixed_count = 0;
-	return read_all(&reading, RTM_GETNEIGH, 0);
+	return read_once(mirror, RTM_GETNEIGH, 0, take_neighbour, now) == READ_ALL;
 }
 
-/* Reads anew what is stale. What cannot be read now stays stale and is tried again. */
+static void all_stale(struct netlink_mirror *mirror)
+{
+	mirror->links_stale = mirror->addresses_stale = mirror->routes_stale = mirror->neighbours_stale = true;
+}
+
+static bool any_stale(const struct netlink_mirror *mirror)
+{
+	return mirror->links_stale || mirror->addresses_stale || mirror->routes_stale || mirror->neighbours_stale;
+}
+
+/* Reads anew what is stale. What could not be read, or changed meanwhile, stays stale
+ * and is read again the next time. */
 static void refresh(struct netlink_mirror *mirror, uint64_t now)
 {
 	if (mirror->links_stale)
@@ -416,11 +420,8 @@ static void refresh(struct netlink_mirror *mirror, uint64_t now)
 
 /* ---- events ---- */
 
-static int take_event(const struct nlmsghdr *message, void *data)
+static void take_event(struct netlink_mirror *mirror, const struct nlmsghdr *message, uint64_t now)
 {
-	struct reading *reading = data;
-	struct netlink_mirror *mirror = reading->mirror;
-
 	switch (message->nlmsg_type) {
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
@@ -436,26 +437,26 @@ static int take_event(const struct nlmsghdr *message, void *data)
 		break;
 	case RTM_NEWNEIGH:
 	case RTM_DELNEIGH:
-		take_neighbour(mirror, message, reading->now);
+		take_neighbour(mirror, message, now);
 		break;
 	}
-	return MNL_CB_OK;
 }
 
 void netlink_mirror_receive(struct netlink_mirror *mirror, uint64_t now)
 {
-	struct reading reading = {.mirror = mirror, .now = now};
 	for (;;) {
 		ssize_t len = recv(mnl_socket_get_fd(mirror->events), mirror->buffer, BUFFER_SIZE, MSG_DONTWAIT);
-		if (len > 0) {
-			mnl_cb_run(mirror->buffer, (size_t)len, 0, 0, take_event, &reading);
+		int left = (int)len;
+		if (len == 0 || (len < 0 && errno != ENOBUFS))
+			break;
+		if (len < 0) {
+			log_warning("netlink events were lost: everything is read anew");
+			all_stale(mirror);
 			continue;
 		}
-		if (len == 0 || errno != ENOBUFS)
-			break;
-		log_warning("netlink events were lost: everything is read anew");
-		mirror->links_stale = mirror->addresses_stale = mirror->routes_stale = true;
-		mirror->neighbours_stale = true;
+		for (const struct nlmsghdr *message = (const void *)mirror->buffer; mnl_nlmsg_ok(message, left);
+		     message = mnl_nlmsg_next(message, &left))
+			take_event(mirror, message, now);
 	}
 	refresh(mirror, now);
 }
@@ -463,7 +464,7 @@ void netlink_mirror_receive(struct netlink_mirror *mirror, uint64_t now)
 int netlink_mirror_work(struct netlink_mirror *mirror, uint64_t now)
 {
 	refresh(mirror, now);
-	uint64_t next = mirror->routes_stale ? mirror->routes_read + ROUTES_INTERVAL : now + IDLE_INTERVAL;
+	uint64_t next = now + (any_stale(mirror) ? ROUTES_INTERVAL : IDLE_INTERVAL);
 
 	for (unsigned i = 0; i < mirror->failed_count; i++) {
 		struct failed *failed = &mirror->failed[i];
@@ -523,13 +524,13 @@ static bool allocate(struct netlink_mirror *mirror)
 {
 	mirror->buffer = malloc(BUFFER_SIZE);
 	mirror->addresses = calloc(ADDRESSES_LIMIT, sizeof(*mirror->addresses));
-	mirror->addresses_before = calloc(ADDRESSES_LIMIT, sizeof(*mirror->addresses_before));
+	mirror->reading = calloc(ADDRESSES_LIMIT, sizeof(*mirror->reading));
 	mirror->routes = calloc(ROUTES_LIMIT, sizeof(*mirror->routes));
 	mirror->fixed = calloc(FIXED_LIMIT, sizeof(*mirror->fixed));
 	mirror->hosts = calloc(HOSTS_LIMIT, sizeof(*mirror->hosts));
 	mirror->kept = calloc(KEPT_LIMIT, sizeof(*mirror->kept));
 	mirror->failed = calloc(FAILED_LIMIT, sizeof(*mirror->failed));
-	return mirror->buffer && mirror->addresses && mirror->addresses_before && mirror->routes && mirror->fixed &&
+	return mirror->buffer && mirror->addresses && mirror->reading && mirror->routes && mirror->fixed &&
 	       mirror->hosts && mirror->kept && mirror->failed;
 }
 
@@ -539,11 +540,23 @@ static bool ports_are_there(const struct netlink_mirror *mirror)
 	for (unsigned port = 0; port < mirror->config->port_count; port++) {
 		if (mirror->links[port].ifindex != 0)
 			continue;
-		log_error("$.ports[%u].interface: there is no Ethernet interface %s here: `ip link` lists what there is", port,
-			  mirror->config->ports[port].interface);
+		log_error(
+		    "$.ports[%u].interface: there is no Ethernet interface %s here: `ip link` lists what there is",
+		    port, mirror->config->ports[port].interface);
 		complete = false;
 	}
 	return complete;
+}
+
+/* Ports before routes before neighbours: the later need the earlier. */
+static bool read_everything(struct netlink_mirror *mirror, uint64_t now)
+{
+	all_stale(mirror);
+	for (int i = 0; i < START_TRIES && any_stale(mirror); i++) {
+		mirror->routes_read = 0;
+		refresh(mirror, now);
+	}
+	return !any_stale(mirror);
 }
 
 struct netlink_mirror *netlink_mirror_create(const struct netlink_mirror_params *params, uint64_t now)
@@ -555,9 +568,8 @@ struct netlink_mirror *netlink_mirror_create(const struct netlink_mirror_params 
 	mirror->l3 = params->l3;
 	mirror->events = open_socket(false);
 	mirror->requests = open_socket(true);
-	if (!mirror->events || !mirror->requests || !allocate(mirror) || !subscribe(mirror->events) ||
-	    !read_links(mirror) || !read_addresses(mirror) || !read_routes(mirror, now) ||
-	    !read_neighbours(mirror, now)) {
+	bool ready = mirror->events && mirror->requests && allocate(mirror) && subscribe(mirror->events);
+	if (!ready || !read_everything(mirror, now)) {
 		log_error("the kernel's interfaces, addresses and routes cannot be read: %s", strerror(errno));
 		netlink_mirror_destroy(mirror);
 		return NULL;
@@ -579,7 +591,7 @@ void netlink_mirror_destroy(struct netlink_mirror *mirror)
 		mnl_socket_close(mirror->requests);
 	free(mirror->buffer);
 	free(mirror->addresses);
-	free(mirror->addresses_before);
+	free(mirror->reading);
 	free(mirror->routes);
 	free(mirror->fixed);
 	free(mirror->hosts);
@@ -610,17 +622,18 @@ bool netlink_mirror_is_up(const struct netlink_mirror *mirror, unsigned port)
 	return mirror->links[port].up;
 }
 
-struct cover {
-	const struct prefix *wanted;
-	bool found;
-};
-
-static int find_cover(const struct nlmsghdr *message, void *data)
+static void take_local_route(struct netlink_mirror *mirror, const struct nlmsghdr *message, uint64_t now)
 {
-	struct cover *cover = data;
 	struct prefix local;
-	if (netlink_decode_local_route(message, &local) && local.length <= cover->wanted->length &&
-	    prefix_contains(&local, &cover->wanted->address))
-		cover->found = true;
-	return MNL_CB_OK;
+	if (netlink_decode_local_route(message, &local) && local.length <= mirror->wanted->length &&
+	    prefix_contains(&local, &mirror->wanted->address))
+		mirror->wanted_found = true;
+}
+
+bool netlink_mirror_is_local(struct netlink_mirror *mirror, const struct prefix *prefix)
+{
+	mirror->wanted = prefix;
+	mirror->wanted_found = false;
+	read_once(mirror, RTM_GETROUTE, RT_TABLE_LOCAL, take_local_route, 0);
+	return mirror->wanted_found;
 }

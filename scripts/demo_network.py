@@ -180,6 +180,8 @@ def main() -> int:
     except (network.NetworkError, ProgramError, OSError) as error:
         print(f"demo_network: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

@@ -210,11 +210,21 @@ hugepages_reserve() {
 		fail "the kernel gave only $(hugepages_free) of $HUGEPAGES hugepages of 2 MB: free some memory, or reboot"
 }
 
+# Removes what dataplanes that were killed have left: files hold their pages. A living one keeps its own.
+hugepages_clean() {
+	local file name pid
+	for file in /dev/hugepages/pm-*map_* /var/run/dpdk/pm-*; do
+		[ -e "$file" ] || continue
+		name=${file##*/pm-}
+		pid=${name%%-*}
+		[ -e "/proc/$pid" ] || rm -rf "$file"
+	done
+}
+
 # hugepages_restore DIRECTORY: puts back what hugepages_reserve changed; nothing to do is fine.
 hugepages_restore() {
 	local directory=$1
-	# Files of a dataplane that was killed hold their pages.
-	find /dev/hugepages -maxdepth 1 -name 'pointsman*' -delete 2>/dev/null || true
+	hugepages_clean
 	if [ -e "$directory/hugepages.before" ]; then
 		cat "$directory/hugepages.before" >"$HUGEPAGES_NR"
 	fi

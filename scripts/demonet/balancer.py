@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import time
 
 from . import names
 from .client import fetch
-from .supervisor import ProgramError, Programs, Service
+from .supervisor import Programs, Service, await_true
 
 DATAPLANE = "dataplane"
 CONTROL = "control"
@@ -69,20 +68,6 @@ def services(build: str, config_path: str) -> list[Service]:
         Service(CONTROL, [f"{build}/control/pointsman-control", "--config", config_path], names.EDGE,
                 names.other_cores()),
     ]
-
-
-def await_true(condition, seconds: float, what: str, interval: float = 0.05):
-    """Asks again and again until `condition` answers something true, and returns that; OSError counts as no."""
-    limit = time.monotonic() + seconds
-    while True:
-        try:
-            if answer := condition():
-                return answer
-        except OSError:
-            pass
-        if time.monotonic() > limit:
-            raise ProgramError(f"after {seconds:.0f} s still not: {what}")
-        time.sleep(interval)
 
 
 def await_serving(seconds: float) -> None:

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from typing import Callable
 
 from . import app, names
-from .balancer import await_true
 from .client import fetch, trust
 from .routers import router_name
-from .supervisor import ProgramError, Programs
+from .supervisor import ProgramError, Programs, await_true
 
 SIZE = 5_000_000
 STOPPED_HOST = "203.0.113.11"  # the check stops and restarts it; only1.ch is served by it and its neighbour

@@ -11,10 +11,9 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 
 from . import names
-from .supervisor import ENTRY, ProgramError, Service
+from .supervisor import ENTRY, Service, await_true
 
 HAPROXY = """\
 global
@@ -242,12 +241,8 @@ def healthy(host: str) -> bool:
 
 def await_healthy(hosts: tuple[str, ...], seconds: float = 15.0) -> None:
     """Waits until every router host is ready."""
-    limit = time.monotonic() + seconds
-    left = list(hosts)
-    while left := [host for host in left if not healthy(host)]:
-        if time.monotonic() > limit:
-            raise ProgramError(f"not ready after {seconds:.0f} s: {', '.join(left)}")
-        time.sleep(0.05)
+    for host in hosts:
+        await_true(lambda: healthy(host), seconds, f"router host {host} is ready")
 
 
 def prepare(run_dir: str) -> list[Service]:

@@ -292,3 +292,17 @@ def await_end(pid: int, seconds: float) -> bool:
         return bool(select.select([handle], [], [], max(0.0, seconds))[0])
     finally:
         os.close(handle)
+
+
+def await_true(condition, seconds: float, what: str, interval: float = 0.05):
+    """Asks again and again until `condition` answers something true, and returns that; OSError counts as no."""
+    limit = time.monotonic() + seconds
+    while True:
+        try:
+            if answer := condition():
+                return answer
+        except OSError:
+            pass
+        if time.monotonic() > limit:
+            raise ProgramError(f"after {seconds:.0f} s still not: {what}")
+        time.sleep(interval)

@@ -26,8 +26,8 @@ sys.path.insert(0, f"{ROOT}/scripts")
 
 import demo_network  # noqa: E402
 from demonet import balancer, client, names, netns, network, routers  # noqa: E402
-from demonet.balancer import CONTROL, DATAPLANE, await_true  # noqa: E402
-from demonet.supervisor import Programs  # noqa: E402
+from demonet.balancer import CONTROL, DATAPLANE  # noqa: E402
+from demonet.supervisor import Programs, await_true  # noqa: E402
 
 READY_SECONDS = 20.0
 
@@ -50,6 +50,18 @@ def merged(base: Any, over: Any) -> Any:
     result = dict(base)
     for key, value in over.items():
         result[key] = merged(base.get(key), value)
+    return result
+
+
+def flattened(value: Any, path: str = "") -> dict[str, float]:
+    """Every number inside a decoded JSON value: "workers.0.flows" -> 3."""
+    if isinstance(value, bool) or not isinstance(value, (dict, list, int, float)):
+        return {}
+    if isinstance(value, (int, float)):
+        return {path: value}
+    result: dict[str, float] = {}
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        result.update(flattened(inner, f"{path}.{key}" if path else str(key)))
     return result
 
 
@@ -189,6 +201,10 @@ class Rig:
     def status(self) -> Any:
         """GET /api/v1/status"""
         return self.get("/api/v1/status")
+
+    def counters(self) -> dict[str, float]:
+        """Every number in the status, under its dotted path: a snapshot to compare with a later one."""
+        return flattened(self.status())
 
     def hosts(self) -> dict[str, dict]:
         """address -> what GET /api/v1/hosts says of the router host"""

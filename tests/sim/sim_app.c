@@ -390,16 +390,30 @@ static void respond_soon(struct exchange *exchange)
 		respond(exchange);
 }
 
+static struct rig_router *router_of(const struct sim_tcp *tcp)
+{
+	return tcp->host->accept_context;
+}
+
+int app_router(const struct exchange *exchange)
+{
+	return exchange->server ? (int)router_of(exchange->server)->index : -1;
+}
+
 static void server_established(struct sim_tcp *tcp, void *context)
 {
 	struct exchange *exchange = context;
+	struct rig_router *router = router_of(tcp);
+	if (exchange->server && exchange->server_end == SIM_END_NONE && !exchange->plan.may_fail)
+		sim_fail(sim_of(exchange), "exchange %u has two connections to router hosts", exchange->number);
 	exchange->server = tcp;
+	exchange->server_bytes = 0;
 	exchange->connections++;
-	exchange->router->accepted++;
-	exchange->router->active++;
-	if (exchange->router->active > exchange->router->active_max)
-		exchange->router->active_max = exchange->router->active;
-	if (exchange->router->mode == RIG_ROUTER_RESETS_EARLY)
+	router->accepted++;
+	router->active++;
+	if (router->active > router->active_max)
+		router->active_max = router->active;
+	if (router->mode == RIG_ROUTER_RESETS_EARLY)
 		sim_tcp_abort(tcp);
 }
 
@@ -440,10 +454,10 @@ static void server_closed(struct sim_tcp *tcp, void *context, enum sim_tcp_end e
 {
 	struct exchange *exchange = context;
 	if (tcp->established_at)
-		exchange->router->active--;
+		router_of(tcp)->active--;
 	if (tcp != exchange->server)
 		return;
-	bool early = exchange->router->mode == RIG_ROUTER_RESETS_EARLY && exchange->served == 0;
+	bool early = router_of(tcp)->mode == RIG_ROUTER_RESETS_EARLY && exchange->served == 0;
 	if (!exchange->plan.may_fail && end != SIM_END_NORMAL && !early)
 		sim_fail(sim_of(exchange), "exchange %u: the server's connection ended with %d", exchange->number, end);
 	if (early && end == SIM_END_ABORTED) {
@@ -537,7 +551,6 @@ static enum sim_accept accept_syn(void *context, const struct sim_segment *syn, 
 		return SIM_IGNORE;
 	if (router->mode == RIG_ROUTER_REFUSES)
 		return SIM_REFUSE;
-	exchange->router = router;
 	*params = router->params;
 	*events = &server_events;
 	*connection_context = exchange;

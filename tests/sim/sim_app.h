@@ -52,7 +52,6 @@ struct exchange {
 	uint8_t *up, *down; /* the whole content of both directions, head included */
 	size_t head_len, up_len, down_len;
 	struct sim_tcp *client, *server;
-	struct rig_router *router; /* of the last connection to a router host */
 
 	size_t written; /* of `up` */
 	bool wrote_all, responded, closing;
@@ -75,6 +74,9 @@ void app_client_vanish(struct exchange *exchange);
 void app_server_abort(struct exchange *exchange);
 /* Usual options of a client: MSS 1460, scale 7, SACK. */
 struct sim_tcp_params app_usual_params(void);
+
+/* The router host of an exchange's connection; -1: none was made. */
+int app_router(const struct exchange *exchange);
 
 /* ---- for the rig ---- */
 

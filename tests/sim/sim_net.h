@@ -2,7 +2,7 @@
  * the trace of packets. The same seed gives the same run to the microsecond. Knows no TCP.
  *
  * Environment: PM_SEED runs one seed alone, PM_FACTOR multiplies the number of runs, PM_TRACE=1 prints the whole
- * trace of a run that failed (otherwise its end). */
+ * trace of a run that failed (otherwise its end), PM_TEST=<pattern> runs the tests of such names alone. */
 #ifndef PM_SIM_NET_H
 #define PM_SIM_NET_H
 
@@ -60,15 +60,24 @@ uint64_t sim_random(struct sim *sim);
 uint32_t sim_below(struct sim *sim, uint32_t n);
 bool sim_chance(struct sim *sim, unsigned per_10000);
 
-/* Prints what is wrong, the seed, the label and the trace, and fails the running cmocka test. */
+/* Prints what is wrong, the seed, the label and the trace, and ends the program with 1: a broken run cannot be tidied
+ * up, and what it would leak hides what is wrong. */
 __attribute__((format(printf, 2, 3), noreturn)) void sim_fail(struct sim *sim, const char *format, ...);
 /* A note among the packets of the trace; `text` is a constant. */
 void sim_note(struct sim *sim, const char *text);
 
+/* Runs cmocka tests under PM_TEST. */
+#define sim_run_tests(tests)                                                                                           \
+	(cmocka_set_test_filter(getenv("PM_TEST")), cmocka_run_group_tests(tests, NULL, NULL))
+
 /* PM_FACTOR, 1 without it. */
 unsigned sim_factor(void);
-/* PM_SEED, 0 without it. */
-uint64_t sim_only_seed(void);
+/* How many runs a test makes that makes `short_form` in the short form. */
+unsigned sim_runs(unsigned short_form);
+/* The seed of a run, made from the test's own number and the run's. */
+uint64_t sim_seed(unsigned test, unsigned run);
+/* False: PM_SEED names another run. */
+bool sim_wanted(unsigned test, unsigned run);
 
 /* What a filter decides about a frame; set to the link's own decision before the call. */
 struct sim_verdict {

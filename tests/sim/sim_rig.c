@@ -646,8 +646,8 @@ void rig_check(struct rig *rig, bool idle)
 			 (unsigned long long)rig_outcomes(rig));
 	}
 	static const enum counter made[] = {counter_rx_forwarded, counter_answered_syn, counter_answered_rst,
-					    counter_tx_syn,       counter_tx_ack,       counter_tx_data,
-					    counter_tx_answer,    counter_tx_rst};
+					    counter_answered_ack, counter_tx_syn,       counter_tx_ack,
+					    counter_tx_data,      counter_tx_answer,    counter_tx_rst};
 	uint64_t sum = 0;
 	for (unsigned i = 0; i < sizeof(made) / sizeof(made[0]); i++)
 		sum += rig_counter(rig, made[i]);

@@ -13,6 +13,8 @@
 #define NAME_251     LABEL_63 "." LABEL_63 "." LABEL_63 ".abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghi"
 #define NAME_253     NAME_251 ".a"
 
+_Static_assert(sizeof(NAME_253) == HOSTNAME_MAX + 1, "the longest name");
+
 struct name_case {
 	const char *in, *out; /* NULL: malformed */
 };
@@ -69,7 +71,8 @@ static void plain_names(void **state)
 	    {"app1,app2", NULL},
 	    {"app1%2ech", NULL},
 	    {LABEL_63 "x.ch", NULL},
-	    {"x" NAME_253, NULL},
+	    {NAME_251 ".ab", NULL},
+	    {NAME_251 ".ab.", NULL},
 	    {NAME_253 "..", NULL},
 	};
 

@@ -351,6 +351,17 @@ static void lengths_that_lie(void **state)
 	expect_whole("message one too long", PEEK_NEED_MORE, NULL);
 }
 
+/* The bytes of an extension that is too long for its block are not read as extensions of their own. */
+static void an_unknown_extension_that_lies(void **state)
+{
+	add(&extensions, 2, GREASE);
+	add(&extensions, 2, 17);
+	add_name("app1.ch");
+	build_hello(true);
+	build_stream(16384);
+	expect_everywhere("lying extension", stream.len, PEEK_MALFORMED, NULL);
+}
+
 /* Extension blocks that end inside an extension's header. */
 static void cut_extension_headers(void **state)
 {
@@ -490,6 +501,7 @@ int main(void)
 	    cmocka_unit_test(server_name_bodies),
 	    cmocka_unit_test(two_server_name_extensions),
 	    cmocka_unit_test(lengths_that_lie),
+	    cmocka_unit_test(an_unknown_extension_that_lies),
 	    cmocka_unit_test(cut_extension_headers),
 	    cmocka_unit_test(not_a_client_hello),
 	    cmocka_unit_test(every_record_version_3),

@@ -1,0 +1,373 @@
+/* The state of control: see the header. */
+#include "control/state.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/cluster_json.h"
+
+static void *allocate(size_t count, size_t size)
+{
+	void *memory = calloc(count > 0 ? count : 1, size);
+	if (!memory)
+		abort();
+	return memory;
+}
+
+static void cluster_destroy(struct cluster *cluster)
+{
+	if (!cluster)
+		return;
+	cluster_free(cluster->spec);
+	free(cluster->health);
+	free(cluster);
+}
+
+void state_free(struct state *state)
+{
+	for (unsigned i = 0; i < CLUSTERS_MAX; i++)
+		cluster_destroy(state->clusters[i]);
+	free(state->places);
+	*state = (struct state){0};
+}
+
+struct cluster *state_cluster(const struct state *state, const char *name)
+{
+	for (unsigned i = 0; i < CLUSTERS_MAX; i++)
+		if (state->clusters[i] && strcmp(state->clusters[i]->spec->name, name) == 0)
+			return state->clusters[i];
+	return NULL;
+}
+
+struct cluster *state_cluster_by_key(const struct state *state, const char *key)
+{
+	for (unsigned i = 0; i < CLUSTERS_MAX; i++) {
+		struct cluster *cluster = state->clusters[i];
+		if (cluster && cluster->spec->source == SOURCE_PUSH && strcmp(cluster->spec->key, key) == 0)
+			return cluster;
+	}
+	return NULL;
+}
+
+static int compare_places(const void *a, const void *b)
+{
+	uint64_t x = ((const struct host_place *)a)->id, y = ((const struct host_place *)b)->id;
+	return (x > y) - (x < y);
+}
+
+static void index_hosts(struct state *state)
+{
+	size_t count = 0;
+	for (unsigned i = 0; i < CLUSTERS_MAX; i++)
+		count += state->clusters[i] ? state->clusters[i]->spec->host_count : 0;
+	free(state->places);
+	state->places = allocate(count, sizeof(*state->places));
+	state->host_count = 0;
+	for (uint16_t i = 0; i < CLUSTERS_MAX; i++) {
+		const struct cluster *cluster = state->clusters[i];
+		for (uint32_t j = 0; cluster && j < cluster->spec->host_count; j++)
+			state->places[state->host_count++] =
+			    (struct host_place){.id = cluster->spec->hosts[j].id, .cluster = i, .host = j};
+	}
+	qsort(state->places, state->host_count, sizeof(*state->places), compare_places);
+}
+
+struct health *state_host(const struct state *state, uint64_t id, struct cluster **cluster, struct host_spec **host)
+{
+	struct host_place key = {.id = id};
+	if (state->host_count == 0)
+		return NULL;
+	const struct host_place *place = bsearch(&key, state->places, state->host_count, sizeof(key), compare_places);
+	if (!place)
+		return NULL;
+	*cluster = state->clusters[place->cluster];
+	*host = &(*cluster)->spec->hosts[place->host];
+	return &(*cluster)->health[place->host];
+}
+
+bool state_others_up(const struct cluster *cluster, const struct health *except)
+{
+	for (size_t i = 0; i < cluster->spec->host_count; i++)
+		if (&cluster->health[i] != except && cluster->health[i].state == HEALTH_UP)
+			return true;
+	return false;
+}
+
+static int compare_route_places(const void *a, const void *b)
+{
+	const struct route_place *x = a, *y = b;
+	int order = route_compare(x->route, y->route);
+	return order ? order : (int)x->cluster->index - (int)y->cluster->index;
+}
+
+/* All routes of clusters other than `left_out`, sorted. */
+static struct route_place *routes_without(const struct state *state, const char *left_out, size_t *count)
+{
+	size_t total = 0;
+	for (unsigned i = 0; i < CLUSTERS_MAX; i++)
+		total += state->clusters[i] ? state->clusters[i]->spec->route_count : 0;
+	struct route_place *places = allocate(total, sizeof(*places));
+	*count = 0;
+	for (unsigned i = 0; i < CLUSTERS_MAX; i++) {
+		const struct cluster *cluster = state->clusters[i];
+		if (!cluster || (left_out && strcmp(cluster->spec->name, left_out) == 0))
+			continue;
+		for (size_t j = 0; j < cluster->spec->route_count; j++)
+			places[(*count)++] = (struct route_place){&cluster->spec->routes[j], cluster};
+	}
+	qsort(places, *count, sizeof(*places), compare_route_places);
+	return places;
+}
+
+struct route_place *state_routes(const struct state *state, size_t *count)
+{
+	return routes_without(state, NULL, count);
+}
+
+static void check_limit(struct json_faults *faults, const char *path, const char *what, size_t would_be, size_t limit,
+                        const char *setting)
+{
+	char expected[80];
+	if (would_be <= limit)
+		return;
+	snprintf(expected, sizeof(expected), "at most %zu (%s in the configuration file)", limit, setting);
+	json_faults_add(faults, path, expected, "would make %zu %s in all", would_be, what);
+}
+
+/* How many clusters of `places` have the name of `route`. */
+static size_t count_same(const struct route_place *places, size_t count, const struct route_spec *route)
+{
+	size_t low = 0, high = count, same = 0;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		if (route_compare(places[middle].route, route) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	while (low + same < count && route_compare(places[low + same].route, route) == 0)
+		same++;
+	return same;
+}
+
+static void check_routes(const struct state *state, const struct cluster_spec *spec, const struct config *config,
+                         struct json_faults *faults)
+{
+	size_t count, names = 0;
+	struct route_place *places = routes_without(state, spec->name, &count);
+	for (size_t i = 0; i < count; i++)
+		names += i == 0 || route_compare(places[i - 1].route, places[i].route) != 0;
+	for (size_t i = 0; i < spec->route_count; i++) {
+		size_t same = count_same(places, count, &spec->routes[i]);
+		names += same == 0;
+		if (same < ROUTE_CLUSTERS_MAX)
+			continue;
+		char path[48], expected[48];
+		snprintf(path, sizeof(path), "$.routes[%zu]", i);
+		snprintf(expected, sizeof(expected), "at most %d clusters with the same name", ROUTE_CLUSTERS_MAX);
+		json_faults_add(faults, path, expected, "is a name that %zu other clusters have", same);
+	}
+	check_limit(faults, "$.routes", "host names", names, config->limits.routes, "limits.routes");
+	check_limit(faults, "$.routes", "pairs of host name and cluster", count + spec->route_count,
+	            config->limits.pairs, "limits.pairs");
+	free(places);
+}
+
+static bool address_is_ours(const struct config *config, const struct address *address)
+{
+	for (unsigned i = 0; i < config->listener_count; i++)
+		for (unsigned j = 0; j < config->listeners[i].address_count; j++)
+			if (address_equal(&config->listeners[i].addresses[j], address))
+				return true;
+	for (unsigned i = 0; i < config->pool.prefix_count; i++)
+		if (prefix_contains(&config->pool.prefixes[i], address))
+			return true;
+	return false;
+}
+
+static void check_hosts(const struct state *state, const struct cluster_spec *spec, const struct config *config,
+                        struct json_faults *faults)
+{
+	const struct cluster *before = state_cluster(state, spec->name);
+	size_t others = state->host_count - (before ? before->spec->host_count : 0);
+	for (size_t i = 0; i < spec->host_count; i++) {
+		char path[48];
+		snprintf(path, sizeof(path), "$.hosts[%zu].address", i);
+		if (address_is_ours(config, &spec->hosts[i].address))
+			json_faults_add(faults, path, "the address of a router host",
+			                "belongs to a listener or to the source pool");
+	}
+	check_limit(faults, "$.hosts", "router hosts", others + spec->host_count, config->limits.hosts, "limits.hosts");
+}
+
+bool state_check(const struct state *state, const struct cluster_spec *spec, const struct config *config,
+                 struct json_faults *faults)
+{
+	size_t faults_before = faults->count + faults->more;
+	const struct cluster *same_key = spec->source == SOURCE_PUSH ? state_cluster_by_key(state, spec->key) : NULL;
+	unsigned count = 0;
+	for (unsigned i = 0; i < CLUSTERS_MAX; i++)
+		count += state->clusters[i] != NULL;
+	if (count == CLUSTERS_MAX && !state_cluster(state, spec->name))
+		json_faults_add(faults, "$", "no more than 64 clusters", "is one cluster too many");
+	if (same_key && strcmp(same_key->spec->name, spec->name) != 0)
+		json_faults_add(faults, "$.key", "a key of its own", "\"%s\" is the key of cluster %s", spec->key,
+		                same_key->spec->name);
+	check_hosts(state, spec, config, faults);
+	check_routes(state, spec, config, faults);
+	return faults->count + faults->more == faults_before;
+}
+
+static uint16_t free_index(const struct state *state)
+{
+	uint16_t index = 0;
+	while (state->clusters[index])
+		index++;
+	return index;
+}
+
+/* Health of a replaced cluster's hosts, by id; hosts that are new are due at once. */
+static struct health *carry_health(const struct state *state, const struct cluster_spec *spec, uint64_t now)
+{
+	struct health *health = allocate(spec->host_count, sizeof(*health));
+	for (size_t i = 0; i < spec->host_count; i++) {
+		struct cluster *cluster;
+		struct host_spec *host;
+		const struct health *before = state_host(state, spec->hosts[i].id, &cluster, &host);
+		if (before)
+			health[i] = *before;
+		else
+			health_init(&health[i], now);
+	}
+	return health;
+}
+
+static void put(struct state *state, uint16_t index, struct cluster_spec *spec, int64_t pushed_at, uint64_t now)
+{
+	struct cluster *cluster = allocate(1, sizeof(*cluster));
+	*cluster = (struct cluster){.index = index, .spec = spec, .pushed_at = pushed_at};
+	cluster->health = carry_health(state, spec, now);
+	cluster_destroy(state->clusters[index]);
+	state->clusters[index] = cluster;
+	index_hosts(state);
+}
+
+void state_put(struct state *state, struct cluster_spec *spec, int64_t pushed_at, uint64_t now)
+{
+	const struct cluster *before = state_cluster(state, spec->name);
+	put(state, before ? before->index : free_index(state), spec, pushed_at, now);
+	state->revision++;
+}
+
+void state_delete(struct state *state, const char *name)
+{
+	struct cluster *cluster = state_cluster(state, name);
+	if (!cluster)
+		return;
+	state->clusters[cluster->index] = NULL;
+	cluster_destroy(cluster);
+	index_hosts(state);
+	state->revision++;
+}
+
+static void append_cluster(json_t *array, uint16_t index, const struct cluster_spec *spec, int64_t pushed_at)
+{
+	json_array_append_new(array, json_pack("{s:i, s:I, s:o}", "index", index, "pushed_at", (json_int_t)pushed_at,
+	                                       "cluster", cluster_write(spec)));
+}
+
+json_t *state_write(const struct state *state, const struct state_change *change)
+{
+	json_t *array = json_array();
+	const struct cluster *before = change ? state_cluster(state, change->name) : NULL;
+	for (uint16_t i = 0; i < CLUSTERS_MAX; i++) {
+		const struct cluster *cluster = state->clusters[i];
+		if (cluster && cluster != before)
+			append_cluster(array, i, cluster->spec, cluster->pushed_at);
+	}
+	if (change && change->spec)
+		append_cluster(array, before ? before->index : free_index(state), change->spec, change->pushed_at);
+	return json_pack("{s:I, s:o}", "revision", (json_int_t)(state->revision + (change ? 1 : 0)), "clusters", array);
+}
+
+static void read_cluster(struct state *state, json_t *value, size_t i, uint64_t now, struct json_faults *faults)
+{
+	struct reader reader;
+	uint64_t index = CLUSTERS_MAX, pushed_at = 0;
+	char path[64];
+	reader_open(&reader, value, faults, "$.clusters[%zu]", i);
+	reader_number(&reader, "index", 0, CLUSTERS_MAX - 1, &index);
+	reader_number(&reader, "pushed_at", 0, INT64_MAX, &pushed_at);
+	snprintf(path, sizeof(path), "$.clusters[%zu].cluster", i);
+	struct cluster_spec *spec = cluster_read(reader_field(&reader, "cluster"), NULL, faults, path);
+	if (!spec)
+		return;
+	if (index == CLUSTERS_MAX || state->clusters[index] || state_cluster(state, spec->name)) {
+		reader_fault(&reader, "index", "a number of its own", "is missing, or number or name are taken");
+		cluster_free(spec);
+		return;
+	}
+	put(state, (uint16_t)index, spec, (int64_t)pushed_at, now);
+}
+
+bool state_read(struct state *state, json_t *value, uint64_t now, struct json_faults *faults)
+{
+	struct reader reader;
+	uint64_t revision = 0;
+	reader_open(&reader, value, faults, "$");
+	if (!reader_number(&reader, "revision", 0, INT64_MAX, &revision))
+		reader_fault(&reader, "revision", "a number", "is missing");
+	json_t *array = reader_array(&reader, "clusters", 0, CLUSTERS_MAX, "clusters");
+	if (!array)
+		reader_fault(&reader, "clusters", "an array", "is missing");
+	for (size_t i = 0; i < json_array_size(array); i++)
+		read_cluster(state, json_array_get(array, i), i, now, faults);
+	state->revision = revision;
+	if (faults->count > 0)
+		state_free(state);
+	return faults->count == 0;
+}
+
+json_t *state_write_health(const struct state *state)
+{
+	json_t *object = json_object();
+	for (size_t i = 0; i < state->host_count; i++) {
+		const struct host_place *place = &state->places[i];
+		const struct health *health = &state->clusters[place->cluster]->health[place->host];
+		char id[20];
+		snprintf(id, sizeof(id), "%016" PRIx64, place->id);
+		json_object_set_new(object, id,
+		                    json_pack("{s:s, s:s, s:i, s:I}", "state", health_state_name(health->state), "last",
+		                              check_kind_name(health->last.kind), "detail", health->last.detail,
+		                              "changed_at", (json_int_t)health->changed_at));
+	}
+	return object;
+}
+
+static void read_host_health(struct health *health, json_t *value, uint64_t now)
+{
+	const char *state_name, *last;
+	int detail;
+	json_int_t changed_at;
+	if (json_unpack(value, "{s:s, s:s, s:i, s:I}", "state", &state_name, "last", &last, "detail", &detail,
+	                "changed_at", &changed_at) != 0)
+		return;
+	for (int s = HEALTH_UP; s <= HEALTH_DOWN; s++)
+		if (strcmp(health_state_name((enum health_state)s), state_name) == 0)
+			health_restore(health, (enum health_state)s,
+			               (struct check_result){check_kind_from_name(last), detail}, changed_at, now);
+}
+
+void state_read_health(struct state *state, json_t *value, uint64_t now)
+{
+	for (size_t i = 0; i < state->host_count; i++) {
+		const struct host_place *place = &state->places[i];
+		char id[20];
+		snprintf(id, sizeof(id), "%016" PRIx64, place->id);
+		json_t *saved = json_object_get(value, id);
+		if (saved)
+			read_host_health(&state->clusters[place->cluster]->health[place->host], saved, now);
+	}
+}

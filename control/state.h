@@ -1,0 +1,82 @@
+/* What control knows: clusters with their router hosts, routes and health. The only owner of these inside control;
+ * changes come in as whole clusters that were checked before. Knows no JSON beyond its own saved form, no HTTP, no
+ * rings. */
+#ifndef PM_STATE_H
+#define PM_STATE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/config.h"
+#include "common/json_reader.h"
+#include "control/cluster.h"
+#include "control/health.h"
+
+struct cluster {
+	uint16_t index; /* in messages; the same for the cluster's life */
+	struct cluster_spec *spec;
+	struct health *health; /* of spec->hosts, same order */
+	int64_t pushed_at;     /* Unix ms of the last push; 0: none */
+};
+
+/* Where a host stands, found by its id. */
+struct host_place {
+	uint64_t id;
+	uint16_t cluster;
+	uint32_t host;
+};
+
+struct state {
+	uint64_t revision;                      /* one up with every change that is saved */
+	struct cluster *clusters[CLUSTERS_MAX]; /* by index; NULL: free */
+	struct host_place *places;              /* sorted by id */
+	size_t host_count;
+};
+
+/* One change: `spec` replaces or makes the cluster of its name; NULL: `name` is removed. */
+struct state_change {
+	const char *name;
+	const struct cluster_spec *spec;
+	int64_t pushed_at;
+};
+
+void state_free(struct state *state);
+
+struct cluster *state_cluster(const struct state *state, const char *name);
+/* The push cluster with this key. */
+struct cluster *state_cluster_by_key(const struct state *state, const char *key);
+/* A host by its id; NULL: there is none. `*cluster` is its cluster. */
+struct health *state_host(const struct state *state, uint64_t id, struct cluster **cluster, struct host_spec **host);
+/* True if another host of the cluster than `except` is UP. */
+bool state_others_up(const struct cluster *cluster, const struct health *except);
+
+/* Would the cluster fit beside the others? Checks names, keys, the limits of the configuration, and that no host has an
+ * address of ours. False with at least one fault, its path below "$". */
+bool state_check(const struct state *state, const struct cluster_spec *spec, const struct config *config,
+                 struct json_faults *faults);
+
+/* Makes the change, which was checked. Takes `spec`. Hosts with the same id keep their health. Revision one up. */
+void state_put(struct state *state, struct cluster_spec *spec, int64_t pushed_at, uint64_t now);
+void state_delete(struct state *state, const char *name);
+
+/* The saved form, as it will be after the change (NULL: as it is). New reference. */
+json_t *state_write(const struct state *state, const struct state_change *change);
+/* Reads the saved form into an empty state. False with at least one fault; the state is empty then. */
+bool state_read(struct state *state, json_t *value, uint64_t now, struct json_faults *faults);
+
+/* Health of all hosts, saved apart. New reference. */
+json_t *state_write_health(const struct state *state);
+/* Restores the health of known hosts; what is not right is left out. */
+void state_read_health(struct state *state, json_t *value, uint64_t now);
+
+/* Every (route, cluster), sorted by name: equal names stand side by side, clusters by index. */
+struct route_place {
+	const struct route_spec *route;
+	const struct cluster *cluster;
+};
+/* All of them. Free the array. */
+struct route_place *state_routes(const struct state *state, size_t *count);
+
+#endif
