@@ -1,6 +1,8 @@
 /* The rules of health checks: see the header. */
 #include "control/health.h"
 
+#include <string.h>
+
 void health_init(struct health *health, uint64_t now)
 {
 	*health = (struct health){.state = HEALTH_UNKNOWN, .next_at = now};
@@ -95,12 +97,23 @@ bool health_result(struct health *health, const struct health_spec *spec, struct
 bool health_traffic_fails(struct health *health, bool others_up, uint64_t now, int64_t unix_ms)
 {
 	health->traffic_fails = true;
-	health->next_at = now;
-	health->check_again = health->checking;
+	health_check_now(health, now);
 	if (health->state != HEALTH_UP || !others_up)
 		return false;
 	health->last = (struct check_result){.kind = CHECK_TRAFFIC};
 	return set_state(health, HEALTH_DOWN, unix_ms);
+}
+
+void health_check_now(struct health *health, uint64_t now)
+{
+	health->next_at = now;
+	health->check_again = health->checking;
+}
+
+bool health_spec_equal(const struct health_spec *a, const struct health_spec *b)
+{
+	return a->port == b->port && strcmp(a->path, b->path) == 0 && a->interval == b->interval &&
+	       a->timeout == b->timeout && a->rise == b->rise && a->fall == b->fall;
 }
 
 const char *health_state_name(enum health_state state)

@@ -56,6 +56,10 @@ bool health_result(struct health *health, const struct health_spec *spec, struct
 /* Workers say that connects fail. `others_up`: another host of the cluster is UP. True if the state changed. */
 bool health_traffic_fails(struct health *health, bool others_up, uint64_t now, int64_t unix_ms);
 
+/* The next check is due now, also if one is running: what is checked has changed. */
+void health_check_now(struct health *health, uint64_t now);
+
+bool health_spec_equal(const struct health_spec *a, const struct health_spec *b);
 const char *health_state_name(enum health_state state);
 
 #endif

@@ -236,10 +236,13 @@ static struct health *carry_health(const struct state *state, const struct clust
 		struct cluster *cluster;
 		struct host_spec *host;
 		const struct health *before = state_host(state, spec->hosts[i].id, &cluster, &host);
-		if (before)
-			health[i] = *before;
-		else
+		if (!before) {
 			health_init(&health[i], now);
+			continue;
+		}
+		health[i] = *before;
+		if (!health_spec_equal(&cluster->spec->health, &spec->health))
+			health_check_now(&health[i], now);
 	}
 	return health;
 }

@@ -154,7 +154,8 @@ bool state_file_write(const char *path, const json_t *value, bool durable, char 
 	if (!body)
 		abort();
 	snprintf(temporary, sizeof(temporary), "%s.new", path);
-	bool good = write_file(temporary, body, durable) && keep_previous(path) && rename(temporary, path) == 0;
+	bool good =
+	    write_file(temporary, body, durable) && (!durable || keep_previous(path)) && rename(temporary, path) == 0;
 	if (!good) {
 		explain(why, "%s cannot be written: %s", path, strerror(errno));
 		unlink(temporary);

@@ -20,7 +20,7 @@ enum state_file_result {
 /* Reads `path`. With STATE_FILE_OK the caller owns `*out`; else `why` says what is wrong. */
 enum state_file_result state_file_read(const char *path, json_t **out, char why[static STATE_FILE_TEXT_MAX]);
 
-/* Writes `value` to `path`, the file before it to `path`.previous. `durable`: not before disk and directory have it.
+/* Writes `value` to `path`. `durable`: returns when the disk has it, and keeps the file before it as `path`.previous.
  * False: nothing has changed, `why` says what failed. */
 bool state_file_write(const char *path, const json_t *value, bool durable, char why[static STATE_FILE_TEXT_MAX]);
 

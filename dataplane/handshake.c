@@ -82,12 +82,11 @@ void handshake_syn(struct worker *worker, struct frame *frame, const struct pack
 static uint64_t birth_hash(const struct worker *worker, const struct packet *packet, uint32_t client_isn)
 {
 	struct {
-		struct cookie_tuple tuple;
+		struct address client, vip;
 		uint32_t client_isn;
-	} in;
-	memset(&in, 0, sizeof(in));
-	in.tuple = tuple_of(packet);
-	in.client_isn = client_isn;
+		uint16_t client_port, vip_port;
+	} in = {packet->source, packet->destination, client_isn, packet->source_port, packet->destination_port};
+	_Static_assert(sizeof(in) == 40, "hashed whole: no padding");
 	return siphash(&worker->table_secret, &in, sizeof(in));
 }
 

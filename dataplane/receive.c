@@ -97,8 +97,9 @@ static unsigned owner(const struct worker *worker, const struct address *remote,
 		return local_port % worker->count;
 	struct {
 		struct address remote, local;
-		uint16_t remote_port, local_port;
+		uint32_t remote_port, local_port;
 	} key = {*remote, *local, remote_port, local_port};
+	_Static_assert(sizeof(key) == 40, "hashed whole: no padding");
 	return (unsigned)(siphash(&worker->cookie_secret, &key, sizeof(key)) % worker->count);
 }
 

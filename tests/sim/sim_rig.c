@@ -319,6 +319,7 @@ struct rig *rig_new(uint64_t seed)
 void rig_impair(struct rig *rig, unsigned loss, unsigned duplicate, unsigned reorder, unsigned corrupt)
 {
 	struct sim_link *links[] = {&rig->north_in, &rig->north_out, &rig->south_in, &rig->south_out};
+	rig->lossy = loss || corrupt || reorder;
 	for (unsigned i = 0; i < 4; i++) {
 		links[i]->loss = loss;
 		links[i]->duplicate = duplicate;

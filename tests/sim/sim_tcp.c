@@ -432,10 +432,8 @@ void sim_tcp_measure(struct sim_tcp *tcp, int64_t acknowledged_to)
 		tcp->srtt = tcp->srtt ? (7 * tcp->srtt + sample) / 8 : sample;
 		tcp->rtt_seq = 0;
 	}
-	if (tcp->srtt) {
-		uint64_t margin = 4 * tcp->rttvar;
-		tcp->rto = tcp->srtt + (margin > RTO_MIN ? margin : RTO_MIN);
-	}
+	uint64_t margin = 4 * tcp->rttvar;
+	tcp->rto = tcp->srtt ? tcp->srtt + (margin > RTO_MIN ? margin : RTO_MIN) : RTO_FIRST;
 }
 
 /* ---- what applications call ---- */

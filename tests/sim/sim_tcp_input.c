@@ -454,6 +454,8 @@ static void synchronized(struct sim_tcp *tcp, const struct sim_segment *segment)
 	acknowledge_data(tcp);
 	if (tcp->state == SIM_FIN_WAIT_2 && tcp->fin_told)
 		sim_tcp_enter_time_wait(tcp);
+	else if (tcp->state == SIM_FIN_WAIT_2)
+		sim_tcp_set_timer(tcp, true); /* the peer lives */
 }
 
 static void establish(struct sim_tcp *tcp, int64_t window)

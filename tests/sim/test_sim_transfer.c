@@ -71,6 +71,9 @@ static void one_run(uint64_t seed, unsigned loss, unsigned duplicate, unsigned r
 	snprintf(rig->sim->label, sizeof(rig->sim->label), "transfer, loss %u dup %u reorder %u corrupt %u", loss,
 		 duplicate, reorder, corrupt);
 	rig_impair(rig, loss, duplicate, reorder, corrupt);
+	rig->config.timeouts.head = 120000; /* time enough to lose much */
+	rig->config.timeouts.connect_attempt = 5000;
+	rig->config.timeouts.connect_total = 20000;
 	vary_routers(rig);
 	rig_start(rig);
 	for (unsigned i = 0; i < count; i++) {
@@ -79,7 +82,7 @@ static void one_run(uint64_t seed, unsigned loss, unsigned duplicate, unsigned r
 		rig_run(rig, sim_below(rig->sim, 20000));
 	}
 	rig_run_all(rig, 600 * (uint64_t)SIM_SECOND);
-	rig_end(rig, 10 * SIM_SECOND);
+	rig_end(rig, 150 * (uint64_t)SIM_SECOND);
 }
 
 static void test_random(void **state)

@@ -1,0 +1,100 @@
+/* Feeding the workers: see the header. */
+#include "control/feed.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool layout_fits(const struct shared_header *shared)
+{
+	return shared->worker_count >= 1 && shared->worker_count <= WORKERS_MAX && shared->port_count <= PORTS_MAX &&
+	       shared->vip_count <= VIPS_MAX &&
+	       shared->worker_stride == shared_worker_size(shared->hosts_max, shared->pairs_max) &&
+	       shared->size == shared_size(shared->worker_count, shared->hosts_max, shared->pairs_max);
+}
+
+bool feed_shared_valid(const struct shared_header *shared, size_t size, char why[static FEED_WHY_MAX])
+{
+	if (size < sizeof(*shared) || shared->magic != SHARED_MAGIC)
+		snprintf(why, FEED_WHY_MAX, "its shared memory is not pointsman's");
+	else if (shared->version != SHARED_VERSION || shared->message_version != MESSAGE_VERSION)
+		snprintf(why, FEED_WHY_MAX,
+		         "it speaks version %" PRIu32 ".%" PRIu32
+		         " of shared memory and messages, this control %d.%d: run both programs from one release",
+		         shared->version, shared->message_version, SHARED_VERSION, MESSAGE_VERSION);
+	else if (shared->header_size != sizeof(*shared) || shared->counter_total != counter_count ||
+	         shared->size > size || !layout_fits(shared))
+		snprintf(why, FEED_WHY_MAX, "its shared memory has another layout: run both programs from one build");
+	else
+		return true;
+	return false;
+}
+
+void feed_begin(struct feed *feed, struct shared_header *shared, uint64_t start,
+                unsigned (*send)(void *context, unsigned worker, const struct message *messages, unsigned count),
+                void *context)
+{
+	*feed = (struct feed){
+	    .shared = shared, .send = send, .context = context, .start = start, .next_sequence = 1, .resync = true};
+	atomic_store_explicit(&shared->control_start, start, memory_order_release);
+}
+
+void feed_end(struct feed *feed)
+{
+	table_free(feed->table);
+	message_list_free(&feed->list);
+	*feed = (struct feed){0};
+}
+
+bool feed_idle(const struct feed *feed)
+{
+	for (unsigned i = 0; i < feed->shared->worker_count; i++)
+		if (feed->sent[i] < feed->list.count)
+			return false;
+	return true;
+}
+
+void feed_table(struct feed *feed, struct table *table)
+{
+	feed->list.count = 0;
+	if (feed->resync || !feed->table)
+		publish_sync(table, &feed->list);
+	else
+		publish_difference(feed->table, table, &feed->list);
+	for (size_t i = 0; i < feed->list.count; i++)
+		message_seal(&feed->list.messages[i], feed->start, feed->next_sequence++);
+	feed->resync = false;
+	table_free(feed->table);
+	feed->table = table;
+	memset(feed->sent, 0, sizeof(feed->sent));
+	feed_pump(feed);
+}
+
+void feed_pump(struct feed *feed)
+{
+	for (unsigned i = 0; i < feed->shared->worker_count; i++) {
+		size_t left = feed->list.count - feed->sent[i];
+		if (left > 0)
+			feed->sent[i] +=
+			    feed->send(feed->context, i, &feed->list.messages[feed->sent[i]], (unsigned)left);
+	}
+}
+
+uint64_t feed_worker_applied(const struct feed *feed, unsigned worker)
+{
+	struct shared_worker *block = shared_worker_at(feed->shared, worker);
+	/* The worker stores the revision first. */
+	if (atomic_load_explicit(&block->applied_start, memory_order_acquire) != feed->start)
+		return 0;
+	return shared_get(&block->applied_revision);
+}
+
+uint64_t feed_applied(const struct feed *feed)
+{
+	uint64_t lowest = UINT64_MAX;
+	for (unsigned i = 0; i < feed->shared->worker_count; i++) {
+		uint64_t applied = feed_worker_applied(feed, i);
+		lowest = applied < lowest ? applied : lowest;
+	}
+	return lowest;
+}

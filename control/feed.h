@@ -1,0 +1,51 @@
+/* Keeps the workers fed: announces a start, sends tables as messages, each to all workers and as fast as their rings
+ * take them, and knows what they have applied. A full ring makes the feed wait, never the loop. No DPDK: the rings are
+ * behind `send`, the shared memory comes in as a pointer. */
+#ifndef PM_FEED_H
+#define PM_FEED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/shared.h"
+#include "control/publish.h"
+
+struct feed {
+	struct shared_header *shared;
+	/* Puts up to `count` messages into the worker's ring; returns how many it took. */
+	unsigned (*send)(void *context, unsigned worker, const struct message *messages, unsigned count);
+	void *context;
+
+	uint64_t start;           /* this control's start number */
+	uint32_t next_sequence;   /* the same for all workers: all get the same messages */
+	struct table *table;      /* the last one turned into messages, owned; NULL: none yet */
+	bool resync;              /* the next table goes out whole */
+	struct message_list list; /* sealed, being sent */
+	size_t sent[WORKERS_MAX];
+};
+
+enum { FEED_WHY_MAX = 200 };
+
+/* Is the zone of `size` bytes what this build understands? False: `why` says what differs. */
+bool feed_shared_valid(const struct shared_header *shared, size_t size, char why[static FEED_WHY_MAX]);
+
+/* Announces `start`, which must differ from that of every other control before, and is not 0. */
+void feed_begin(struct feed *feed, struct shared_header *shared, uint64_t start,
+                unsigned (*send)(void *context, unsigned worker, const struct message *messages, unsigned count),
+                void *context);
+void feed_end(struct feed *feed);
+
+/* True if all messages so far are in the rings: only then a table may be given. */
+bool feed_idle(const struct feed *feed);
+/* Gives the next table, owned by the feed from here on, and sends what the rings take. */
+void feed_table(struct feed *feed, struct table *table);
+/* Sends more of what is left. */
+void feed_pump(struct feed *feed);
+
+/* The lowest revision applied by all workers since feed_begin; 0: none yet. */
+uint64_t feed_applied(const struct feed *feed);
+/* The same of one worker. */
+uint64_t feed_worker_applied(const struct feed *feed, unsigned worker);
+
+#endif

@@ -1,0 +1,25 @@
+/* From tables to messages: the difference of two tables as a batch, or a whole table as a resync. Pure; knows no rings,
+ * no start numbers and no sequence. */
+#ifndef PM_PUBLISH_H
+#define PM_PUBLISH_H
+
+#include <stddef.h>
+
+#include "common/message.h"
+#include "control/table.h"
+
+struct message_list {
+	size_t count, room;
+	struct message *messages; /* owned; not sealed */
+};
+
+void message_list_free(struct message_list *list);
+
+/* Appends a resync: SYNC_BEGIN, all of the table, SYNC_END. */
+void publish_sync(const struct table *table, struct message_list *list);
+
+/* Appends what turns `before` into `after`, ended by BATCH_END (alone if they are equal); a resync if that takes more
+ * than MESSAGE_BATCH_MAX messages. */
+void publish_difference(const struct table *before, const struct table *after, struct message_list *list);
+
+#endif

@@ -1,0 +1,36 @@
+/* What the workers are to know, taken from the state at one moment: hosts, routes and default clusters with their
+ * slots. Immutable once built. */
+#ifndef PM_TABLE_H
+#define PM_TABLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/config.h"
+#include "common/message.h"
+#include "control/slots.h"
+#include "control/state.h"
+
+struct table_host {
+	struct message_host message;
+	bool announce; /* to be sent even if nothing changed */
+};
+
+struct table {
+	uint64_t revision; /* of the state */
+	size_t host_count, route_count;
+	unsigned listener_count;
+	struct table_host *hosts;     /* sorted by slot */
+	struct message_route *routes; /* sorted by id */
+	struct message_listener listeners[LISTENERS_MAX];
+	/* What found no room in the dataplane: no free slot, or more routes than it was started for. */
+	size_t hosts_left_out, pairs_left_out, routes_left_out;
+};
+
+/* `applied`: the revision that all workers have applied, for slots_begin. `routes_max`: what the dataplane takes.
+ * Resets the hosts' `announce`. Never NULL. */
+struct table *table_build(struct state *state, const struct config *config, struct slots *hosts, struct slots *pairs,
+                          uint32_t routes_max, uint64_t applied);
+void table_free(struct table *table);
+
+#endif
