@@ -7,10 +7,15 @@
 
 static bool layout_fits(const struct shared_header *shared)
 {
-	return shared->worker_count >= 1 && shared->worker_count <= WORKERS_MAX && shared->port_count <= PORTS_MAX &&
-	       shared->vip_count <= VIPS_MAX &&
-	       shared->worker_stride == shared_worker_size(shared->hosts_max, shared->pairs_max) &&
-	       shared->size == shared_size(shared->worker_count, shared->hosts_max, shared->pairs_max);
+	struct shared_header expected = {0};
+	if (shared->worker_count < 1 || shared->worker_count > WORKERS_MAX || shared->port_count > PORTS_MAX ||
+	    shared->vip_count > VIPS_MAX || shared->hosts_max > UINT32_MAX / 2 || shared->pairs_max > UINT32_MAX / 2)
+		return false;
+	shared_layout(&expected, shared->worker_count, shared->hosts_max, shared->pairs_max);
+	return shared->size == expected.size && shared->worker_offset == expected.worker_offset &&
+	       shared->worker_stride == expected.worker_stride &&
+	       shared->host_directory_offset == expected.host_directory_offset &&
+	       shared->pair_directory_offset == expected.pair_directory_offset;
 }
 
 bool feed_shared_valid(const struct shared_header *shared, size_t size, char why[static FEED_WHY_MAX])

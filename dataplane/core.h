@@ -220,6 +220,9 @@ void join_timer(struct worker *worker, struct flow *flow);
 
 void splice_receive(struct worker *worker, struct flow *flow, enum side side, struct frame *frame,
 		    struct packet *packet);
+/* The same for an ended flow: what repairs its end passes, what repeats its beginning does not. */
+void splice_receive_late(struct worker *worker, struct flow *flow, enum side side, struct frame *frame,
+			 struct packet *packet);
 /* Idle limit, doubt about a RST, end of lingering. */
 void splice_timer(struct worker *worker, struct flow *flow);
 /* Remembers what the packet says: `ack` in router space, `window` in bytes; FINs too. */

@@ -7,6 +7,7 @@
 #include <mntent.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "dataplane/run_file.h"
+#include "dataplane/process.h"
 
 #define RUNTIME_DIRECTORY "/var/run/dpdk" /* where the EAL of root keeps a directory for each prefix */
 #define PAGES_DIRECTORY   "/sys/kernel/mm/hugepages"
@@ -135,6 +136,13 @@ static uint64_t free_hugepages_mb(void)
 	return sum_kb / 1024;
 }
 
+/* SIGTERM and SIGINT are blocked during the start. */
+static bool told_to_stop(void)
+{
+	sigset_t pending;
+	return sigpending(&pending) == 0 && (sigismember(&pending, SIGTERM) || sigismember(&pending, SIGINT));
+}
+
 /* The pages of a predecessor come free when control, too, has noticed that it is dead. */
 static bool wait_for_hugepages(unsigned wanted_mb)
 {
@@ -155,6 +163,8 @@ static bool wait_for_hugepages(unsigned wanted_mb)
 			            "up to %d s",
 			            wanted_mb, (unsigned long long)free_mb, HUGEPAGE_WAIT_MS / 1000);
 		nanosleep(&step, NULL);
+		if (told_to_stop())
+			return false;
 	}
 	log_error("not enough hugepages: %u MB are wanted (dataplane.memory_mb) and %llu MB are free: raise "
 	          "`sysctl vm.nr_hugepages` by %llu",

@@ -15,7 +15,7 @@
 #include <linux/if_xdp.h>
 #include <linux/sockios.h>
 #include <net/if.h>
-#include <rte_bus_vdev.h>
+#include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -124,7 +124,7 @@ static bool make_af_xdp(struct port *port, const struct port_params *params)
 	snprintf(arguments, sizeof(arguments), "iface=%s,xdp_prog=%s,start_queue=0,queue_count=%u%s", interface,
 	         params->xdp_program, port->queue_count, is_hardware(interface) ? "" : ",busy_budget=0");
 	errno = 0; /* the driver reads it without setting it */
-	if (rte_vdev_init(name, arguments) != 0 || rte_eth_dev_get_port_by_name(name, &port->id) != 0) {
+	if (rte_eal_hotplug_add("vdev", name, arguments) != 0 || rte_eth_dev_get_port_by_name(name, &port->id) != 0) {
 		log_error("interface %s: DPDK's AF_XDP driver does not take it (%s)", interface, arguments);
 		return false;
 	}
@@ -192,22 +192,10 @@ static bool enough_buffers(const struct port *port, const struct port_params *pa
 	return false;
 }
 
-bool port_start(struct port *port, const struct config_port *config, const struct port_params *params)
+static bool start(struct port *port, const struct port_params *params)
 {
-	const char *interface = config->interface;
+	const char *interface = port->config->interface;
 
-	*port = (struct port){.config = config, .af_xdp = config->device[0] == '\0'};
-	memset(port->sockets, -1, sizeof(port->sockets));
-	if (port->af_xdp) {
-		if (!make_af_xdp(port, params))
-			return false;
-	} else if (rte_eth_dev_get_port_by_name(config->device, &port->id) != 0) {
-		log_error(
-		    "$.ports[%u].device: DPDK has no port %s: dataplane.eal_args must make it (--vdev=...) or allow it "
-		    "(-a ...)",
-		    params->number, config->device);
-		return false;
-	}
 	if (!configure(port, params->workers)) {
 		log_error("interface %s: DPDK does not configure its port: %s", interface, rte_strerror(rte_errno));
 		return false;
@@ -215,17 +203,41 @@ bool port_start(struct port *port, const struct config_port *config, const struc
 	if (!enough_buffers(port, params))
 		return false;
 	if (!set_up_queues(port, params->pool) || rte_eth_dev_start(port->id) != 0) {
-		log_error("interface %s: its queues do not start: %s; is it in use by another program with AF_XDP?",
-		          interface, rte_strerror(rte_errno));
+		log_error(
+		    "interface %s: its queues do not start; see the lines before. Does another program use it with "
+		    "AF_XDP?",
+		    interface);
 		return false;
 	}
 	return !port->af_xdp || xdp_open(interface, params->ifindex, &params->owner, &port->maps);
 }
 
+bool port_start(struct port *port, const struct config_port *config, const struct port_params *params)
+{
+	*port = (struct port){.config = config, .ifindex = params->ifindex, .af_xdp = config->device[0] == '\0'};
+	memset(port->sockets, -1, sizeof(port->sockets));
+	if (!port->af_xdp && rte_eth_dev_get_port_by_name(config->device, &port->id) != 0) {
+		log_error(
+		    "$.ports[%u].device: DPDK has no port %s: dataplane.eal_args must make it (--vdev=...) or allow it "
+		    "(-a ...)",
+		    params->number, config->device);
+		return false;
+	}
+	if (port->af_xdp && !make_af_xdp(port, params))
+		return false;
+	if (start(port, params))
+		return true;
+	if (port->af_xdp)
+		xdp_detach(port->ifindex);
+	return false;
+}
+
 void port_stop(struct port *port)
 {
-	if (port->af_xdp)
-		xdp_detach(&port->maps);
+	if (!port->af_xdp)
+		return;
+	xdp_detach(port->ifindex);
+	xdp_close(&port->maps);
 }
 
 /* ---- counters ---- */

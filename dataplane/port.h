@@ -18,6 +18,7 @@ struct port {
 	uint16_t id;          /* DPDK's number */
 	uint16_t queue_count; /* of receive queues, all served; as many transmit queues */
 	bool af_xdp;
+	uint32_t ifindex;             /* of the kernel interface */
 	int sockets[PORT_QUEUES_MAX]; /* of AF_XDP, by queue: the driver's, only to be asked for statistics; or -1 */
 	struct xdp_maps maps;         /* of AF_XDP */
 };

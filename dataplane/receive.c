@@ -152,7 +152,7 @@ static void receive_lingering(struct worker *worker, struct flow *flow, enum sid
 		 handshake_ack(worker, frame, packet, flow->vip, flow))
 		return;
 	else
-		splice_receive(worker, flow, side, frame, packet);
+		splice_receive_late(worker, flow, side, frame, packet);
 }
 
 static void receive_flow(struct worker *worker, struct flow *flow, enum side side, struct frame *frame,

@@ -256,6 +256,28 @@ void splice_receive(struct worker *worker, struct flow *flow, enum side side, st
 		splice_end_if_closed(worker, flow);
 }
 
+/* Of an ended connection the router host may be told nothing but the client's last word: an acknowledgement of its
+ * FIN, or a RST. A duplicate of the request is older than that. */
+static bool is_last_word(const struct flow *flow, const struct packet *packet)
+{
+	if (packet->flags & TCP_RST)
+		return true;
+	return (flow->flags & FINS_ACKED) == FINS_ACKED &&
+	       !seq_before(packet->ack - flow->delta, flow->half[SIDE_ROUTER].fin_end);
+}
+
+void splice_receive_late(struct worker *worker, struct flow *flow, enum side side, struct frame *frame,
+			 struct packet *packet)
+{
+	if (side == SIDE_CLIENT && !is_last_word(flow, packet)) {
+		frame_drop(worker, frame, counter_drop_after_close);
+		return;
+	}
+	if (packet->flags & TCP_FIN) /* as in TIME_WAIT: the repair has not arrived yet */
+		flow_timer_at(worker, flow, worker->now + worker->config->timeouts.linger);
+	splice_receive(worker, flow, side, frame, packet);
+}
+
 /* ---- time ---- */
 
 static uint32_t idle_limit(const struct worker *worker, const struct flow *flow)

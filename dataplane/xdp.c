@@ -69,17 +69,16 @@ static bool write_owner(int program, const struct process_id *process)
 	return written;
 }
 
-/* Opens the interface's program. 0: there is none; -1: it cannot be looked at, logged. */
-static int open_program(const char *interface, uint32_t ifindex, uint32_t *id, struct bpf_prog_info *info, int *program)
+/* Opens the interface's program. 0: there is none; -1: it cannot be looked at, logged; 1: it is open. */
+static int open_program(const char *interface, uint32_t ifindex, struct bpf_prog_info *info, int *program)
 {
-	uint32_t size = sizeof(*info);
+	uint32_t id = 0, size = sizeof(*info);
 
 	memset(info, 0, sizeof(*info));
-	*id = 0;
-	int error = bpf_xdp_query_id((int)ifindex, 0, id);
-	if (error == 0 && *id == 0)
+	int error = bpf_xdp_query_id((int)ifindex, 0, &id);
+	if (error == 0 && id == 0)
 		return 0;
-	*program = error == 0 ? bpf_prog_get_fd_by_id(*id) : -1;
+	*program = error == 0 ? bpf_prog_get_fd_by_id(id) : -1;
 	if (*program >= 0 && bpf_obj_get_info_by_fd(*program, info, &size) == 0)
 		return 1;
 	log_error("interface %s: its XDP program cannot be looked at: %s", interface, strerror(errno));
@@ -96,10 +95,9 @@ bool xdp_clear(const char *interface, uint32_t ifindex)
 {
 	struct bpf_prog_info info;
 	struct process_id owner;
-	uint32_t id;
 	int program;
 
-	int found = open_program(interface, ifindex, &id, &info, &program);
+	int found = open_program(interface, ifindex, &info, &program);
 	if (found <= 0)
 		return found == 0;
 	bool clear = false;
@@ -107,7 +105,7 @@ bool xdp_clear(const char *interface, uint32_t ifindex)
 		log_error(
 		    "interface %s carries a foreign XDP program, \"%s\" (id %u): stop what uses it, or take it off "
 		    "with `ip link set dev %s xdp off`",
-		    interface, info.name, id, interface);
+		    interface, info.name, info.id, interface);
 	} else if (read_owner(program, &owner) && process_alive(&owner)) {
 		log_error("interface %s is served by another pointsman-dataplane, process %d: stop that one first",
 		          interface, owner.pid);
@@ -129,7 +127,7 @@ bool xdp_open(const char *interface, uint32_t ifindex, const struct process_id *
 	int program;
 
 	*out = (struct xdp_maps){.ifindex = ifindex, .services = -1, .vips = -1, .pool = -1};
-	if (open_program(interface, ifindex, &out->program, &info, &program) != 1)
+	if (open_program(interface, ifindex, &info, &program) != 1)
 		return false;
 	bool complete = find_map(program, "services", &out->services) && find_map(program, "vips", &out->vips) &&
 	                find_map(program, "pool", &out->pool);
@@ -172,15 +170,21 @@ bool xdp_add_pool(const struct xdp_maps *maps, const struct prefix *prefix)
 	return set(maps, maps->pool, &key, true);
 }
 
-void xdp_detach(struct xdp_maps *maps)
+void xdp_detach(uint32_t ifindex)
 {
-	int program = bpf_prog_get_fd_by_id(maps->program);
-	if (program >= 0) {
-		detach_program(maps->ifindex, program);
-		close(program);
-	}
+	struct bpf_prog_info info = {0};
+	uint32_t id, size = sizeof(info);
+	int program = bpf_xdp_query_id((int)ifindex, 0, &id) == 0 && id != 0 ? bpf_prog_get_fd_by_id(id) : -1;
+	if (program < 0)
+		return;
+	if (bpf_obj_get_info_by_fd(program, &info, &size) == 0 && strcmp(info.name, XDP_PROGRAM_NAME) == 0)
+		detach_program(ifindex, program);
+	close(program);
+}
+
+void xdp_close(struct xdp_maps *maps)
+{
 	close(maps->services);
 	close(maps->vips);
 	close(maps->pool);
-	*maps = (struct xdp_maps){.services = -1, .vips = -1, .pool = -1};
 }

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "common/address.h"
-#include "dataplane/run_file.h"
+#include "dataplane/process.h"
 
 /* The maps of one interface. */
 struct xdp_maps {
@@ -31,7 +31,8 @@ bool xdp_set_vip(const struct xdp_maps *maps, const struct address *address, boo
 /* TCP to these addresses is the dataplane's. */
 bool xdp_add_pool(const struct xdp_maps *maps, const struct prefix *prefix);
 
-/* Takes our program off the interface; somebody else's stays. */
-void xdp_detach(struct xdp_maps *maps);
+/* Takes a program of ours off the interface; somebody else's stays. */
+void xdp_detach(uint32_t ifindex);
+void xdp_close(struct xdp_maps *maps);
 
 #endif

@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 
 from demonet import client, names, netns
@@ -30,12 +31,14 @@ class Result:
     requests: int = 0
     errors: list[str] = field(default_factory=list)  # each request that did not get its 200
     seconds: list[float] = field(default_factory=list)  # of each request, in no order
+    routers: Counter[str] = field(default_factory=Counter)  # router host -> requests that it answered
 
     def add(self, other: Result) -> None:
         """Sums up two."""
         self.requests += other.requests
         self.errors += other.errors
         self.seconds += other.seconds
+        self.routers += other.routers
 
     def slower_than(self, seconds: float) -> int:
         """How many took longer."""
@@ -49,13 +52,14 @@ class Result:
 class Load:
     """Threads that make one-request connections to the VIP from ever new client addresses.
 
-    With `count` so many in all, else until the end of the `with` block:
+    With `count` so many in all, else until the end of the `with` block; not more than `rate` each second:
         with Load("app1.ch") as load: ...
         assert not load.result.errors, load.result
     """
 
     def __init__(self, name: str, tls: ssl.SSLContext | None = None, threads: int = 8, count: int | None = None,
-                 namespace: str = names.CLIENT, seed: int = 1, timeout: float = 10.0) -> None:
+                 namespace: str = names.CLIENT, seed: int = 1, timeout: float = 10.0,
+                 rate: float | None = None) -> None:
         self.name = name
         self.tls = tls
         self.namespace = namespace
@@ -63,6 +67,8 @@ class Load:
         self.result = Result()
         self._random = random.Random(seed)
         self._left = count
+        self._pause = 1 / rate if rate else 0.0
+        self._next_start = 0.0
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._request = f"GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode()
@@ -92,7 +98,14 @@ class Load:
                 return None
             if self._left is not None:
                 self._left -= 1
+            if self._pause:
+                self._await_turn()
             return client_address(self._random.randrange(RANGE_SIZE)) if self.namespace == names.CLIENT else ""
+
+    def _await_turn(self) -> None:
+        now = time.monotonic()
+        self._next_start = max(now, self._next_start + self._pause)
+        time.sleep(self._next_start - now)
 
     def _work(self) -> None:
         netns.enter(self.namespace)
@@ -100,7 +113,7 @@ class Load:
         while (source := self._next_source()) is not None:
             before = time.monotonic()
             try:
-                self._one(source)
+                mine.routers[self._one(source)] += 1
             except OSError as error:
                 mine.errors.append(f"{type(error).__name__}: {error}")
             mine.requests += 1
@@ -108,7 +121,8 @@ class Load:
         with self._lock:
             self.result.add(mine)
 
-    def _one(self, source: str) -> None:
+    def _one(self, source: str) -> str:
+        """One connection; the router host that answered."""
         with contextlib.ExitStack() as stack:
             sock = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
             sock.settimeout(self.timeout)
@@ -125,6 +139,7 @@ class Load:
                 answer += data
             if not (answer.startswith(b"HTTP/1.1 200 ") and answer.endswith(f"host={self.name}\n".encode())):
                 raise OSError(f"answer {answer[:60]!r}")
+            return re.search(rb"router=(\S+)", answer)[1].decode()
 
 
 class Held:

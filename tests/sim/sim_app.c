@@ -428,6 +428,10 @@ static void server_established(struct sim_tcp *tcp, void *context)
 		router->active_max = router->active;
 	if (router->mode == RIG_ROUTER_RESETS_EARLY)
 		sim_tcp_abort(tcp);
+	if (router->mode == RIG_ROUTER_CLOSES_EARLY) {
+		exchange->responded = true;
+		sim_tcp_shutdown(tcp);
+	}
 }
 
 static void server_data(struct sim_tcp *tcp, void *context, const uint8_t *bytes, size_t len)
@@ -557,8 +561,6 @@ static enum sim_accept accept_syn(void *context, const struct sim_segment *syn, 
 		sim_fail(sim, "SYN to router %u with ISN %u, which no client has", router->index, syn->seq);
 	check_syn(router, exchange, syn);
 	check_elected(router, exchange);
-	if (exchange->plan.answer)
-		sim_fail(sim, "exchange %u reaches router %u instead of being answered", exchange->number, router->index);
 	router->syns++;
 	exchange->syns++;
 	if (router->mode == RIG_ROUTER_UNREACHABLE)
@@ -567,6 +569,8 @@ static enum sim_accept accept_syn(void *context, const struct sim_segment *syn, 
 		return SIM_IGNORE;
 	if (router->mode == RIG_ROUTER_REFUSES)
 		return SIM_REFUSE;
+	if (exchange->plan.answer)
+		sim_fail(sim, "exchange %u reaches router %u instead of being answered", exchange->number, router->index);
 	*params = router->params;
 	*events = &server_events;
 	*connection_context = exchange;

@@ -32,6 +32,7 @@ enum rig_router_mode {
 	RIG_ROUTER_IGNORES,      /* drops SYNs */
 	RIG_ROUTER_RESETS_EARLY, /* SYN-ACK, then RST before it has acknowledged anything */
 	RIG_ROUTER_UNREACHABLE,  /* ICMP host unreachable */
+	RIG_ROUTER_CLOSES_EARLY, /* FIN as soon as it is connected; reads, never responds */
 };
 
 struct rig_router {
