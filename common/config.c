@@ -54,7 +54,6 @@ static void set_defaults(struct config *config)
 	config->dataplane.idle = IDLE_POLL;
 	config->dataplane.memory_mb = 256;
 	config->dataplane.mbufs = 32768;
-	strcpy(config->dataplane.xdp_program, "/usr/lib/pointsman/pointsman_xdp.o");
 	config->timeouts.head = 10000;
 	config->timeouts.connect_attempt = 1000;
 	config->timeouts.connect_total = 5000;
@@ -552,7 +551,7 @@ struct config *config_parse(const char *text, size_t len, const char *name, stru
 	return NULL;
 }
 
-struct config *config_read(const char *path, struct config_errors *errors)
+char *config_load(const char *path, size_t *len, struct config_errors *errors)
 {
 	FILE *file = fopen(path, "re");
 	if (!file) {
@@ -562,16 +561,25 @@ struct config *config_read(const char *path, struct config_errors *errors)
 	char *text = malloc(CONFIG_BYTES_MAX);
 	if (!text)
 		abort();
-	size_t len = fread(text, 1, CONFIG_BYTES_MAX, file);
-	struct config *config = NULL;
+	*len = fread(text, 1, CONFIG_BYTES_MAX, file);
+	bool good = !ferror(file) && *len < CONFIG_BYTES_MAX;
 	if (ferror(file))
 		config_error(errors, path, "cannot be read: %s", strerror(errno));
-	else if (len == CONFIG_BYTES_MAX)
+	else if (!good)
 		config_error(errors, path, "is too large; expected less than 16 MiB");
-	else
-		config = config_parse(text, len, path, errors);
-	free(text);
 	fclose(file);
+	if (good)
+		return text;
+	free(text);
+	return NULL;
+}
+
+struct config *config_read(const char *path, struct config_errors *errors)
+{
+	size_t len;
+	char *text = config_load(path, &len, errors);
+	struct config *config = text ? config_parse(text, len, path, errors) : NULL;
+	free(text);
 	return config;
 }
 

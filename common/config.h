@@ -59,7 +59,7 @@ struct config {
 		unsigned mbufs;     /* packet buffers for all ports */
 		unsigned eal_arg_count;
 		char *eal_args[CONFIG_EAL_ARGS_MAX];
-		char xdp_program[CONFIG_PATH_MAX + 1];
+		char xdp_program[CONFIG_PATH_MAX + 1]; /* "": as built or installed */
 	} dataplane;
 
 	struct {                          /* "timeouts", all in ms */
@@ -120,7 +120,9 @@ void config_faults(struct config_errors *errors, const struct json_faults *fault
 /* Reads and checks the machine's part of the file. NULL with at least one error. Unknown fields are errors (with the
  * nearest known name). `clusters` is only checked to be an array. Free with config_free. */
 struct config *config_read(const char *path, struct config_errors *errors);
-/* The same from JSON text; `name` stands in syntax errors. */
+/* The bytes of the file, for config_parse; NULL with one error. Free them. */
+char *config_load(const char *path, size_t *len, struct config_errors *errors);
+/* The same as config_read from JSON text; `name` stands in syntax errors. */
 struct config *config_parse(const char *text, size_t len, const char *name, struct config_errors *errors);
 void config_free(struct config *config);
 

@@ -183,10 +183,13 @@ static struct MHD_Response *make_response(const struct api_reply *reply)
 	const char *type = reply->status >= 400 ? "application/problem+json" : "application/json";
 	struct MHD_Response *response;
 	if (reply->json) {
-		char *text = json_dumps(reply->json, JSON_INDENT(2));
+		size_t len = json_dumpb(reply->json, NULL, 0, JSON_INDENT(2));
+		char *text = malloc(len + 1);
 		if (!text)
-			abort();
-		response = MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
+			return NULL;
+		json_dumpb(reply->json, text, len, JSON_INDENT(2));
+		text[len++] = '\n'; /* for people at a terminal */
+		response = MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE);
 	} else {
 		type = "text/plain; charset=utf-8";
 		response = MHD_create_response_from_buffer(strlen(reply->text), (char *)(uintptr_t)reply->text,

@@ -42,7 +42,7 @@ def configuration(run_dir: str, build: str, idle: str = "sleep") -> dict:
             "lcores": f"0@{names.other_cores().split(',', maxsplit=1)[0]},1@{names.worker_core()}",
             "idle": idle,
             "memory_mb": HUGEPAGES * 2,
-            "xdp_program": f"{build}/dataplane/pointsman_xdp.o",
+            "xdp_program": f"{build}/dataplane/xdp_filter.bpf.o",
         },
         "admin": {"listen": f"127.0.0.1:{names.ADMIN_PORT}", "allowed_hosts": ["localhost"]},
         "paths": {"run": f"{run_dir}/pointsman", "state": f"{run_dir}/state"},

@@ -134,7 +134,7 @@ class Rig:
 
     def await_ready(self, seconds: float = READY_SECONDS) -> None:
         """Waits until all router hosts are healthy and both clusters answer through the balancer."""
-        await_true(lambda: all(host["health"] == "healthy" for host in self.hosts().values()), seconds,
+        await_true(lambda: all(host["healthy"] for host in self.hosts().values()), seconds,
                    "all router hosts are healthy")
         balancer.await_serving(seconds)
 
@@ -206,6 +206,10 @@ class Rig:
         """Every number in the status, under its dotted path: a snapshot to compare with a later one."""
         return flattened(self.status())
 
+    def totals(self) -> dict[str, int]:
+        """The counters of the dataplane by name, summed over its workers."""
+        return self.status()["counters"]
+
     def hosts(self) -> dict[str, dict]:
         """address -> what GET /api/v1/hosts says of the router host"""
         return {host["address"]: host for host in self.get("/api/v1/hosts")["hosts"]}
@@ -214,6 +218,7 @@ class Rig:
 
     def host_stop(self, host: str) -> None:
         """Stops a router host's HAProxy until the end of the test, or host_start."""
+        self.dirty = True
         self.programs.stop(routers.router_name(host), signal.SIGKILL)
         self.defer(self.host_start, host)
 
@@ -235,6 +240,7 @@ class Rig:
     def host_silent(self, host: str, match: str = "") -> None:
         """The router host drops what comes to it (only what `match` says, such as "tcp flags syn / syn,ack") until
         the end of the test, or nft_clear of its namespace."""
+        self.dirty = True
         self.nft(names.cluster_of(host).namespace,
                  "table inet test { chain input { type filter hook input priority 0;"
                  f" ip daddr {host} {match} drop; }}; }}")
@@ -242,6 +248,7 @@ class Rig:
     def fake_health(self, host: str, behaviour: str) -> None:
         """Until the end of the test the router host serves as ever, but its port 1936 answers as HEALTH_ANSWERS
         says."""
+        self.dirty = True
         name = routers.router_name(host)
         self.programs.stop(name, signal.SIGKILL)
         self.programs.add(routers.router_service(self.run_dir, host, health=False))
@@ -249,6 +256,12 @@ class Rig:
         self.defer(self.programs.stop, name, signal.SIGKILL)
         fake = FakeHealth(host, HEALTH_ANSWERS[behaviour])
         self.defer(fake.close)
+
+    def sysctl(self, namespace: str, name: str, value: int) -> None:
+        """Sets a kernel parameter of a namespace until the end of the test."""
+        before = self.run(namespace, "sysctl", "-n", name).stdout.strip()
+        self.run(namespace, "sysctl", "-qw", f"{name}={value}")
+        self.defer(self.run, namespace, "sysctl", "-qw", f"{name}={before}")
 
     # --- accounts ---
 

@@ -7,6 +7,7 @@ import ssl
 from collections import Counter
 
 import traffic
+import wire
 from demonet import app, client, names
 from demonet.supervisor import await_true
 from rig import Rig
@@ -17,8 +18,7 @@ OSE1, OSE2 = names.CLUSTERS
 
 def raw_request(target: str, host: str) -> client.Answer:
     """A request whose first line and Host field are exactly these."""
-    return client.raw_answer(traffic.exchange(
-        80, f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()))
+    return wire.exchange(80, f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()).http
 
 
 def trusting(rig: Rig) -> ssl.SSLContext:

@@ -7,10 +7,11 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 from typing import Any
 
-from demonet import balancer, names
+from demonet import balancer, names, netns
 from demonet.balancer import CONTROL, DATAPLANE
 from demonet.client import fetch
 from demonet.supervisor import ProgramError, await_true
@@ -228,17 +229,11 @@ def test_state_file_of_another_version(rig: Rig) -> None:
 def test_taken_admin_address(rig: Rig) -> None:
     """Somebody else listens on the admin address."""
     rig.stop()
-    with contextlib.closing(listener()):
+    with netns.inside(names.EDGE):
+        taken = socket.create_server(("127.0.0.1", names.ADMIN_PORT))
+    with contextlib.closing(taken):
         line = refusal(rig, CONTROL, write(rig, rig.default_config(), "taken"))
     assert_says(line, r"127\.0\.0\.1:8089", "in use")
-
-
-def listener():
-    """A socket that listens on the admin address inside pm-edge."""
-    import socket  # pylint: disable=import-outside-toplevel
-    from demonet import netns  # pylint: disable=import-outside-toplevel
-    with netns.inside(names.EDGE):
-        return socket.create_server(("127.0.0.1", names.ADMIN_PORT))
 
 
 def test_programs_start_in_any_order(rig: Rig) -> None:
@@ -252,7 +247,7 @@ def test_programs_start_in_any_order(rig: Rig) -> None:
     rig.config = config
     rig.programs.add(control)
     await_true(lambda: "absent" in json.dumps(rig.status()), 5, "the status says that there is no dataplane")
-    await_true(lambda: all(host["health"] == "healthy" for host in rig.hosts().values()), 5, "hosts are checked")
+    await_true(lambda: all(host["healthy"] for host in rig.hosts().values()), 5, "hosts are checked")
     rig.programs.add(dataplane)
     try:
         balancer.await_serving(10)

@@ -483,7 +483,7 @@ void sim_tcp_send_raw(struct sim_tcp *tcp, uint8_t flags, uint32_t seq, uint32_t
 	struct sim_segment segment = segment_of(tcp, flags, 0);
 	segment.seq = seq;
 	segment.ack = ack;
-	segment.window = 1000;
+	segment.window = offer(tcp, false);
 	segment.payload = payload;
 	segment.payload_len = len;
 	send_segment(tcp->host, &segment);

@@ -514,15 +514,12 @@ static void syn_sent(struct sim_tcp *tcp, const struct sim_segment *segment)
 	check_syn_ack(tcp, segment);
 	read_syn(tcp, segment);
 	establish(tcp, segment->window);
-	if (tcp->params.ack_with_data) {
-		tcp->ack_now = true;
-		if (tcp->events->established)
-			tcp->events->established(tcp, tcp->context);
-	} else {
+	tcp->ack_now = true;
+	if (!tcp->params.ack_with_data)
 		sim_tcp_acknowledge(tcp);
-		if (tcp->events->established)
-			tcp->events->established(tcp, tcp->context);
-	}
+	if (tcp->events->established)
+		tcp->events->established(tcp, tcp->context);
+	sim_tcp_output(tcp);
 	if (tcp->end == SIM_END_NONE && tcp->ack_now)
 		sim_tcp_acknowledge(tcp);
 }

@@ -235,7 +235,7 @@ static void test_not_idle(void **state)
 	rig_start(rig);
 	struct exchange *exchange = open_connection(rig, 10, 10);
 	for (unsigned i = 0; i < 10; i++) {
-		rig_run(rig, 4900 * SIM_MS);
+		rig_run(rig, (i ? 4900 : 3900) * SIM_MS);
 		struct sim_tcp *tcp = i % 2 ? exchange->client : exchange->server;
 		sim_tcp_send_raw(tcp, SIM_ACK, tcp->iss + (uint32_t)tcp->snd_max, tcp->irs + (uint32_t)tcp->rcv_nxt, NULL, 0);
 	}
@@ -260,6 +260,7 @@ static void test_vanished_client(void **state)
 			rig->routers[r].params.retries = 6;
 		rig_run(rig, when[i % 11]);
 		app_client_vanish(exchange);
+		rig_run(rig, 2 * SIM_SECOND);
 		rig_end(rig, 300 * (uint64_t)SIM_SECOND);
 	}
 }

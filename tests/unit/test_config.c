@@ -67,7 +67,7 @@ static void defaults(void **state)
 	assert_int_equal(config->dataplane.memory_mb, 256);
 	assert_int_equal(config->dataplane.mbufs, 32768);
 	assert_int_equal(config->dataplane.eal_arg_count, 0);
-	assert_string_equal(config->dataplane.xdp_program, "/usr/lib/pointsman/pointsman_xdp.o");
+	assert_string_equal(config->dataplane.xdp_program, "");
 	assert_int_equal(config->timeouts.head, 10000);
 	assert_int_equal(config->timeouts.connect_attempt, 1000);
 	assert_int_equal(config->timeouts.connect_total, 5000);

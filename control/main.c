@@ -1,0 +1,175 @@
+/* pointsman-control: arguments, start order, signals, and the replacement of the process by a fresh one. */
+#include <curl/curl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <linux/close_range.h>
+
+#include "common/config.h"
+#include "common/log.h"
+#include "control/admin_http.h"
+#include "control/config_check.h"
+#include "control/control.h"
+
+static const char usage[] = "usage: pointsman-control --config FILE   run\n"
+                            "       pointsman-control --check FILE    check a configuration; needs no privileges\n"
+                            "       pointsman-control --version\n";
+
+static int check(const char *path)
+{
+	struct config_errors errors = {0};
+	char summary[200];
+	bool good = config_check(path, &errors, summary, sizeof(summary));
+	for (size_t i = 0; i < errors.count; i++)
+		fprintf(stderr, "%s\n", errors.lines[i]);
+	if (good)
+		printf("%s: %s\n", path, summary);
+	else
+		fprintf(stderr, "%s: %zu error%s\n", path, errors.count, errors.count == 1 ? "" : "s");
+	config_errors_free(&errors);
+	return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* One control per state directory: held until the process ends. False: the reason was logged. */
+static bool take_lock(const struct config *config)
+{
+	char path[CONTROL_PATH_MAX], pid[16] = "";
+	if (mkdir(config->paths.state, 0750) != 0 && errno != EEXIST) {
+		log_error("%s cannot be made: %s; make it, or set paths.state", config->paths.state, strerror(errno));
+		return false;
+	}
+	snprintf(path, sizeof(path), "%s/control.lock", config->paths.state);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	if (fd < 0) {
+		log_error("%s cannot be opened: %s; run as a user who may write there, or set paths.state", path,
+		          strerror(errno));
+		return false;
+	}
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		ssize_t len = read(fd, pid, sizeof(pid) - 1);
+		pid[len > 0 ? len : 0] = '\0';
+		log_error("another pointsman-control (pid %s) runs with %s: stop it first", pid, config->paths.state);
+		close(fd);
+		return false;
+	}
+	int len = snprintf(pid, sizeof(pid), "%d", getpid());
+	if (ftruncate(fd, 0) != 0 || write(fd, pid, (size_t)len) != len)
+		log_warning("%s cannot be written: %s", path, strerror(errno)); /* only a courtesy to people */
+	return true;
+}
+
+/* As many files as the system allows: each running check takes one. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static void signalled(void *context, uint32_t events)
+{
+	event_loop_stop(context);
+}
+
+/* SIGTERM and SIGINT end the loop; also inherited by every thread, so that no other one takes them. */
+static bool watch_signals(struct event_loop *loop, struct event_fd *source)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	*source = (struct event_fd){
+	    .fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), .ready = signalled, .context = loop};
+	return source->fd >= 0 && event_loop_add(loop, source, EPOLLIN);
+}
+
+/* This program again, with the listening socket and nothing else: DPDK's memory and files must not live on. */
+static void replace_process(char **argv, int admin_fd)
+{
+	char number[16];
+	snprintf(number, sizeof(number), "%d", admin_fd);
+	setenv(ADMIN_FD_VARIABLE, number, 1);
+	close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+	fcntl(admin_fd, F_SETFD, 0);
+	execv("/proc/self/exe", argv);
+	log_error("cannot start again: %s", strerror(errno));
+}
+
+/* Serves until a signal or a restart. False: the reason was logged. */
+static bool serve(const struct config *config, int admin_fd, bool *restart)
+{
+	struct control control;
+	struct event_fd signals;
+	struct event_loop *loop = event_loop_create();
+	if (!loop || !watch_signals(loop, &signals)) {
+		log_error("cannot start: %s", strerror(errno));
+		return false;
+	}
+	if (!control_init(&control, config, loop))
+		return false;
+	struct admin_http *http = admin_http_start(&control, loop, admin_fd);
+	if (!http)
+		return false;
+	control_start(&control);
+	log_info("serving http://%s/, %zu router hosts, revision %llu", config->admin.listen, control.state.host_count,
+	         (unsigned long long)control.state.revision);
+	event_loop_run(loop);
+	*restart = control.restart;
+	admin_http_flush(http);
+	admin_http_stop(http);
+	control_stop(&control);
+	event_loop_destroy(loop);
+	return true;
+}
+
+static int run(const char *path, char **argv)
+{
+	bool restart = false;
+	struct config_errors errors = {0};
+	struct config *config = config_read(path, &errors);
+	for (size_t i = 0; i < errors.count; i++)
+		log_error("%s", errors.lines[i]);
+	config_errors_free(&errors);
+	if (!config)
+		return EXIT_FAILURE;
+	raise_file_limit();
+	/* Opened first and handed on by a second descriptor: the address is never without a listener. */
+	int admin_fd = admin_listen(config);
+	int kept_fd = admin_fd >= 0 ? fcntl(admin_fd, F_DUPFD_CLOEXEC, 3) : -1;
+	bool good = kept_fd >= 0 && take_lock(config) && curl_global_init(CURL_GLOBAL_DEFAULT) == 0 &&
+	            serve(config, admin_fd, &restart);
+	config_free(config);
+	if (good && restart)
+		replace_process(argv, kept_fd);
+	else if (good)
+		log_info("ended; the dataplane goes on with its last tables");
+	return good && !restart ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+	log_init("pointsman-control");
+	if (argc == 3 && strcmp(argv[1], "--config") == 0)
+		return run(argv[2], argv);
+	if (argc == 3 && strcmp(argv[1], "--check") == 0)
+		return check(argv[2]);
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		printf("pointsman-control %s\n", PM_VERSION);
+		return EXIT_SUCCESS;
+	}
+	fputs(usage, stderr);
+	return EXIT_FAILURE;
+}
