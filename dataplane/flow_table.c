@@ -37,7 +37,7 @@ bool flow_table_add(struct flow_table *table, uint64_t hash, flow_ref ref)
 	struct flow_bucket *bucket = used(second) < used(first) ? second : first;
 	for (unsigned way = 0; way < FLOW_TABLE_WAYS; way++) {
 		if (bucket->refs[way] == FLOW_TABLE_EMPTY) {
-			bucket->tags[way] = (uint16_t)(hash >> 24);
+			bucket->tags[way] = (uint16_t)(hash >> 48);
 			bucket->refs[way] = ref;
 			return true;
 		}

@@ -49,7 +49,7 @@ static inline void flow_table_prefetch(const struct flow_table *table, uint64_t 
 static inline unsigned flow_table_candidates(const struct flow_table *table, uint64_t hash,
 					     flow_ref refs[static 2 * FLOW_TABLE_WAYS])
 {
-	uint16_t tag = (uint16_t)(hash >> 24);
+	uint16_t tag = (uint16_t)(hash >> 48);
 	uint32_t places[2] = {flow_bucket_first(table, hash), flow_bucket_second(table, hash)};
 	unsigned count = 0;
 	for (unsigned choice = 0; choice < (places[0] == places[1] ? 1u : 2u); choice++) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import struct
 from typing import Iterator
@@ -95,18 +96,10 @@ def test_every_frame_is_accounted_for(rig: Rig) -> None:
     books.balance()
 
 
-def frame(payload: int, tcp_checksum: int | None = None, flags: int = 0x02) -> bytes:
-    """A SYN from pm-client to the VIP, made by hand: an Ethernet frame with `payload` bytes in it."""
-    mac = json_mac(names.EDGE, "north"), json_mac(names.CLIENT, "edge")
-    source, destination = socket.inet_aton("198.18.7.7"), socket.inet_aton(names.VIP)
-    length = 20 + payload
-    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + length, 1, 0x4000, 64, 6, 0, source, destination)
-    ip = ip[:10] + struct.pack("!H", internet_checksum(ip)) + ip[12:]
-    tcp = struct.pack("!HHIIBBHHH", 4000, 80, 1, 0, 0x50, flags, 65535, 0, 0) + b"x" * payload
-    pseudo = source + destination + struct.pack("!BBH", 0, 6, length)
-    right = internet_checksum(pseudo + tcp)
-    tcp = tcp[:16] + struct.pack("!H", right if tcp_checksum is None else tcp_checksum) + tcp[18:]
-    return mac[0] + mac[1] + b"\x08\x00" + ip + tcp
+def mac(namespace: str, device: str) -> bytes:
+    """The hardware address of a device."""
+    link = json.loads(network.run("ip", "-n", namespace, "-j", "link", "show", device))[0]
+    return bytes.fromhex(link["address"].replace(":", ""))
 
 
 def internet_checksum(data: bytes) -> int:
@@ -118,18 +111,82 @@ def internet_checksum(data: bytes) -> int:
     return ~total & 0xffff
 
 
-def json_mac(namespace: str, device: str) -> bytes:
-    """The hardware address of a device."""
-    with netns.inside(namespace), open(f"/proc/{threading_id()}/net/dev", encoding="ascii"):
-        return bytes.fromhex(network.run("ip", "-n", namespace, "-br", "link", "show", device).split()[2]
-                             .replace(":", ""))
+def frame(payload: int) -> bytes:
+    """A segment of `payload` bytes from a client to the VIP, right in every field, that belongs to no connection."""
+    source, destination = socket.inet_aton("198.18.7.7"), socket.inet_aton(names.VIP)
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40 + payload, 1, 0x4000, 64, 6, 0, source, destination)
+    ip = ip[:10] + struct.pack("!H", internet_checksum(ip)) + ip[12:]
+    tcp = struct.pack("!HHIIBBHHH", 4000, 80, 1, 1, 0x50, 0x10, 65535, 0, 0) + b"x" * payload
+    pseudo = source + destination + struct.pack("!BBH", 0, 6, len(tcp))
+    tcp = tcp[:16] + struct.pack("!H", internet_checksum(pseudo + tcp)) + tcp[18:]
+    return mac(names.EDGE, "north") + mac(names.CLIENT, "edge") + b"\x08\x00" + ip + tcp
+
+
+def changed(one: bytes, at: int, value: bytes) -> bytes:
+    """The frame with other bytes at a place."""
+    return one[:at] + value + one[at + len(value):]
 
 
 def send(*frames: bytes) -> None:
     """Puts frames on the wire of pm-client."""
     with netns.inside(names.CLIENT):
-        raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-    with raw:
-        raw.bind(("edge", 0))
-        for one in frames:
-            raw.send(one)
+        raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        with raw:
+            raw.bind(("edge", 0))
+            for one in frames:
+                raw.send(one)
+
+
+def test_each_broken_frame_has_its_counter(rig: Rig) -> None:
+    """Frames that no sane peer sends: each adds one to the counter of its fault and nothing else."""
+    rig.start()
+    good = frame(10)
+    broken = {
+        "answered_rst": good,
+        "drop_truncated": changed(good, 16, b"\x05\xdc"),  # its total length is beyond its end
+        "drop_ip_header": changed(good, 24, b"\xde\xad"),
+        "drop_tcp_checksum": changed(good, 50, b"\xde\xad"),
+        "drop_tcp_header": changed(good, 46, b"\x40"),
+    }
+    books = Books(rig)
+    for counter, one in broken.items():
+        send(one)
+        await_true(lambda name=counter: books.counted().get(name), 3, f"counted as {counter}")
+    counted = {name: value for name, value in books.counted().items() if name in broken}
+    # The RST that answers the good one meets no socket in pm-client, which answers a RST with nothing.
+    assert counted == dict.fromkeys(broken, 1), counted
+    books.balance()
+
+
+def test_checksum_left_to_a_device(rig: Rig) -> None:
+    """A peer with transmit offload: dropped, counted, and one line with the cure."""
+    rig.start()
+    books = Books(rig)
+    rig.defer(rig.run, names.CLIENT, "ethtool", "-K", "edge", "tx", "off")
+    rig.run(names.CLIENT, "ethtool", "-K", "edge", "tx", "on")
+    for _ in range(3):
+        with contextlib.suppress(TimeoutError):
+            client.connect(80, timeout=0.3).close()
+            raise AssertionError("connected with a checksum that is only the pseudo-header's")
+    await_true(lambda: books.counted().get("rx_partial_checksum", 0) >= 3, 3, "counted as rx_partial_checksum")
+    await_true(lambda: "rx_partial_checksum" in rig.log(DATAPLANE), 3, "logged")
+    rig.run(names.CLIENT, "ethtool", "-K", "edge", "tx", "off")
+    assert fetch("app1.ch").status == 200
+    lines = [line for line in rig.log(DATAPLANE).splitlines() if "rx_partial_checksum" in line]
+    assert len(lines) == 1 and "north" in lines[0] and "ethtool -K <peer> tx off" in lines[0], lines
+    books.balance()
+
+
+def test_oversize_frames(rig: Rig) -> None:
+    """Frames beyond the MTU: dropped, counted, and one line with the cure."""
+    rig.start()
+    books = Books(rig)
+    rig.defer(network.run, "ip", "-n", names.CLIENT, "link", "set", "edge", "mtu", "1500")
+    network.run("ip", "-n", names.CLIENT, "link", "set", "edge", "mtu", "1600")
+    # Linux itself takes nothing that exceeds the MTU by more than the 4 bytes of a VLAN tag.
+    send(*[frame(1500 - 40 + 2)] * 5)
+    await_true(lambda: books.counted().get("rx_oversize") == 5, 3, "counted as rx_oversize")
+    await_true(lambda: "rx_oversize" in rig.log(DATAPLANE), 3, "logged")
+    lines = [line for line in rig.log(DATAPLANE).splitlines() if "rx_oversize" in line]
+    assert len(lines) == 1 and "north" in lines[0] and "ethtool -K <peer> tso off gso off" in lines[0], lines
+    books.balance()

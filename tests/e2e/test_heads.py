@@ -115,7 +115,7 @@ def test_client_hello_in_segments_of_one_byte(rig: Rig) -> None:
 
 def test_client_hello_in_several_records(rig: Rig) -> None:
     rig.start()
-    for size in (300, 100, 16):
+    for size in (300, 100, 16, 1):
         tls = wire.TlsByHand(rig.tls, "only1.ch")
         with client.connect(443) as sock:
             sock.sendall(wire.in_records(tls.hello, size))

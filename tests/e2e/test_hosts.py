@@ -58,7 +58,7 @@ def test_stopped_host_costs_no_connection(rig: Rig) -> None:
         before = rig.hosts()[stopped]["total"]
         await_true(lambda: rig.hosts()[stopped]["total"] > before, 5, f"{stopped} gets connections")
     assert not load.result.errors, load.result
-    assert set(load.result.routers) == {stopped, other}, load.result.routers
+    assert set(load.result.routers) == {stopped, other}, load.result
 
 
 def test_stopped_host_is_shown_unhealthy_without_traffic(rig: Rig) -> None:
@@ -77,11 +77,11 @@ def test_silent_host_costs_no_connection(rig: Rig) -> None:
     with traffic.Load("only1.ch", rate=200) as load:
         await_health(rig, silent, False, SILENT_WITH_TRAFFIC)
     assert not load.result.errors, load.result
-    assert set(load.result.routers) == {other}, load.result.routers
+    assert set(load.result.routers) == {other}, load.result
     rig.nft_clear(OSE1.namespace)
     await_health(rig, silent, True, BACK)
     result = traffic.Load("only1.ch", count=20).run()
-    assert not result.errors and set(result.routers) == {silent, other}, (result, result.routers)
+    assert not result.errors and set(result.routers) == {silent, other}, result
 
 
 def test_silent_host_without_traffic(rig: Rig) -> None:
@@ -92,7 +92,7 @@ def test_silent_host_without_traffic(rig: Rig) -> None:
     await_health(rig, silent, False, SILENT_WITHOUT_TRAFFIC)
     assert last_check(rig, silent) == "connect_timeout", rig.hosts()[silent]
     result = traffic.Load("only2.ch", count=50).run()
-    assert not result.errors and set(result.routers) == {other}, (result, result.routers)
+    assert not result.errors and set(result.routers) == {other}, result
     assert result.slower_than(0.2) == 0, result
 
 
@@ -117,7 +117,7 @@ def _assert_unhealthy_for(rig: Rig, behaviours: dict[str, str]) -> None:
         await_health(rig, host, False, 10)
         await_true(lambda: last_check(rig, host) == reason, 5, f"{host} ({behaviour}) is shown as {reason}")
     result = traffic.Load("app1.ch", count=20).run()
-    assert not result.errors and set(result.routers) == {good}, (result, result.routers)
+    assert not result.errors and set(result.routers) == {good}, result
 
 
 def test_health_answer_of_500_302_and_garbage(rig: Rig) -> None:
@@ -159,7 +159,7 @@ def test_source_pool_of_64_ports(rig: Rig) -> None:
     rig.start({"source_pool": {"prefixes": ["203.0.113.64/32"], "ports": [40000, 40063]}})
     result = traffic.Load("only1.ch", count=400, rate=50).run()
     assert (result.requests, result.errors) == (400, []), result
-    assert min(result.routers[host] for host in OSE1.hosts) > 2 * 64, result.routers
+    assert min(result.routers[host] for host in OSE1.hosts) > 2 * 64, result
     counters = rig.totals()
     assert counters["port_reused_early"] > 2 * 64, counters
     assert counters["port_time_wait"] > 0, counters

@@ -84,7 +84,7 @@ def test_900_connections_are_split_by_the_weights(rig: Rig) -> None:
     result = traffic.Load("app1.ch", count=count).run()
     assert not result.errors, result
     to_ose1 = sum(result.routers[host] for host in OSE1.hosts)
-    assert abs(to_ose1 - count / 9) <= 1, result.routers
+    assert abs(to_ose1 - count / 9) <= 1, result
 
 
 def test_weights_count_over_http_and_tls_together(rig: Rig) -> None:

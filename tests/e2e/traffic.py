@@ -24,7 +24,7 @@ def client_address(number: int) -> str:
     return socket.inet_ntoa((RANGE_FIRST + number % RANGE_SIZE).to_bytes(4, "big"))
 
 
-@dataclass
+@dataclass(repr=False)
 class Result:
     """What a load saw."""
 
@@ -44,9 +44,9 @@ class Result:
         """How many took longer."""
         return sum(one > seconds for one in self.seconds)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         worst = max(self.seconds, default=0.0)
-        return f"{self.requests} requests, {len(self.errors)} errors {self.errors[:3]}, slowest {worst:.3f} s"
+        return f"{self.requests} requests, {len(self.errors)} errors {self.errors[:3]}, slowest {worst:.3f} s, {dict(self.routers)}"
 
 
 class Load:

@@ -222,7 +222,7 @@ static void client_closes(struct exchange *exchange)
 	enum app_closing closing = exchange->plan.closing;
 	if (!exchange->wrote_all || closing == APP_NOBODY)
 		return;
-	bool has_all = exchange->client_bytes == exchange->down_len && !exchange->plan.answer;
+	bool has_all = exchange->client_bytes == exchange->down_len && !exchange->plan.answer && !exchange->answered;
 	if (closing == APP_CLIENT_HALF || exchange->client_has_fin || (closing == APP_CLIENT_FIRST && has_all))
 		sim_tcp_shutdown(exchange->client);
 	close_when_done(exchange);
@@ -265,12 +265,20 @@ static void client_established(struct sim_tcp *tcp, void *context)
 		write_piece(exchange);
 }
 
+static bool is_answer(const uint8_t *bytes, size_t len)
+{
+	return (len >= 10 && memcmp(bytes, "HTTP/1.1 ", 9) == 0 && (bytes[9] == '4' || bytes[9] == '5')) ||
+	       (len == 7 && bytes[0] == 21 && bytes[1] == 3);
+}
+
 static void client_data(struct sim_tcp *tcp, void *context, const uint8_t *bytes, size_t len)
 {
 	struct exchange *exchange = context;
-	if (exchange->client_bytes == 0)
+	if (exchange->client_bytes == 0) {
 		exchange->first_byte_at = sim_of(exchange)->now;
-	if (exchange->plan.answer) {
+		exchange->answered = exchange->plan.may_fail && is_answer(bytes, len);
+	}
+	if (exchange->plan.answer || exchange->answered) {
 		size_t n = sizeof(exchange->answer) - exchange->answer_len;
 		memcpy(exchange->answer + exchange->answer_len, bytes, n < len ? n : len);
 		exchange->answer_len += n < len ? n : len;

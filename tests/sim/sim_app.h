@@ -61,6 +61,7 @@ struct exchange {
 	bool finished;
 	unsigned syns, connections, served; /* at router hosts */
 	uint64_t started_at, established_at, first_byte_at, finished_at;
+	bool answered; /* by the balancer, though the plan hoped for more (may_fail) */
 	uint8_t answer[2048];
 	size_t answer_len;
 };

@@ -183,7 +183,7 @@ static void arrive_north_out(void *context, const uint8_t *frame, uint16_t len, 
 {
 	struct rig *rig = context;
 	struct sim_host *host = north_host(rig, destination_of(frame));
-	if (!host && !corrupted)
+	if (!host && !corrupted && !rig->strangers)
 		sim_fail(rig->sim, "sent on port 0 to nobody who is there");
 	if (host)
 		sim_host_receive(host, frame, len, corrupted);
@@ -193,7 +193,7 @@ static void arrive_south_out(void *context, const uint8_t *frame, uint16_t len, 
 {
 	struct rig *rig = context;
 	struct sim_host *host = south_host(rig, destination_of(frame));
-	if (!host && !corrupted)
+	if (!host && !corrupted && !rig->strangers)
 		sim_fail(rig->sim, "sent on port 1 to nobody who is there");
 	if (host)
 		sim_host_receive(host, frame, len, corrupted);
@@ -341,6 +341,23 @@ static void learn_neighbour(struct rig *rig, uint32_t host_order)
 		ifindex = SOUTH_IFINDEX;
 	if (host)
 		assert_true(l3_set_neighbour(rig->l3, ifindex, &address, host->mac));
+}
+
+void rig_forget_neighbours(struct rig *rig)
+{
+	struct address near = address_of(rig->near.address);
+	l3_set_neighbour(rig->l3, NORTH_IFINDEX, &near, NULL);
+	for (unsigned i = 0; i < RIG_ROUTERS; i++) {
+		struct address address = address_of(rig->routers[i].host.address);
+		l3_set_neighbour(rig->l3, SOUTH_IFINDEX, &address, NULL);
+	}
+}
+
+void rig_learn_neighbours(struct rig *rig)
+{
+	learn_neighbour(rig, rig->near.address);
+	for (unsigned i = 0; i < RIG_ROUTERS; i++)
+		learn_neighbour(rig, rig->routers[i].host.address);
 }
 
 static void make_l3(struct rig *rig)
@@ -526,16 +543,22 @@ static void tell_tables(struct rig *rig)
 void rig_sync(struct rig *rig)
 {
 	tell_tables(rig);
+	rig->torn = false;
 	tell_end(rig, MESSAGE_SYNC_END);
 }
 
 void rig_sync_begun(struct rig *rig)
 {
 	tell_tables(rig);
+	rig->torn = true;
 }
 
 void rig_tell_router(struct rig *rig, unsigned router)
 {
+	if (rig->torn) {
+		rig_sync(rig);
+		return;
+	}
 	if (rig->routers[router].known) {
 		tell_host(rig, &rig->routers[router]);
 	} else {
@@ -549,6 +572,10 @@ void rig_tell_router(struct rig *rig, unsigned router)
 
 void rig_tell_route(struct rig *rig, unsigned route)
 {
+	if (rig->torn) {
+		rig_sync(rig);
+		return;
+	}
 	tell_route(rig, route);
 	tell_end(rig, MESSAGE_BATCH_END);
 }

@@ -84,6 +84,7 @@ struct rig {
 	uint64_t start;
 	uint32_t sequence;
 	uint64_t revision;
+	bool torn; /* a resync was begun and not ended: only another resync may follow */
 
 	struct frame rx[2][RIG_RX_MAX];
 	unsigned rx_count[2];
@@ -92,6 +93,7 @@ struct rig {
 	uint64_t received, sent, sent_limit, no_frame;
 	unsigned event_count[4]; /* by type */
 	unsigned asked;
+	bool strangers;   /* a test sends frames from addresses that nobody has: answers go nowhere */
 	bool answer_asks; /* the "kernel" resolves what it is asked for */
 
 	struct exchange *exchanges;
@@ -121,12 +123,16 @@ void rig_run_all(struct rig *rig, uint64_t limit_us);
 void rig_sync(struct rig *rig);
 /* The same, cut off before its end: as if control had died. */
 void rig_sync_begun(struct rig *rig);
-/* A batch: one router host, one route. */
+/* A batch: one router host, one route. After a torn resync a whole one. */
 void rig_tell_router(struct rig *rig, unsigned router);
 void rig_tell_route(struct rig *rig, unsigned route);
 void rig_set_weight(struct rig *rig, unsigned route, unsigned share, uint16_t weight);
 /* Index of the route that serves the name, or -1. */
 int rig_route_of(const struct rig *rig, const char *name);
+
+/* The kernel forgets, or learns, all neighbours but the clients' gateway. */
+void rig_forget_neighbours(struct rig *rig);
+void rig_learn_neighbours(struct rig *rig);
 
 /* ---- looking ---- */
 
