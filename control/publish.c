@@ -83,11 +83,12 @@ static void routes_gone(const struct table *before, const struct table *after, s
 {
 	size_t j = 0;
 	for (size_t i = 0; i < before->route_count; i++) {
-		uint64_t id = before->routes[i].id;
-		while (j < after->route_count && after->routes[j].id < id)
+		const struct message_route *old = &before->routes[i];
+		while (j < after->route_count && after->routes[j].id < old->id)
 			j++;
-		if (j == after->route_count || after->routes[j].id != id)
-			append(list, MESSAGE_ROUTE_GONE)->route_gone.id = id;
+		if (j == after->route_count || after->routes[j].id != old->id)
+			append(list, MESSAGE_ROUTE_GONE)->route_gone =
+			    (struct message_route_gone){.id = old->id, .wildcard = old->wildcard, .name = old->name};
 	}
 }
 

@@ -160,8 +160,9 @@ static void forward_to_client(struct worker *worker, struct flow *flow, struct f
 /* Refused after all: nothing was acknowledged, and the client has seen nothing of this router host. */
 static bool is_late_refusal(const struct flow *flow, const struct young *young, const struct packet *packet)
 {
-	return (packet->flags & TCP_RST) && young->router_acked == 0 && packet->seq == young->router_isn + 1 &&
-	       flow->half[SIDE_ROUTER].end == young->router_isn + 1;
+	bool acks_head = (packet->flags & TCP_ACK) && packet->ack != head_start(young);
+	return (packet->flags & TCP_RST) && !acks_head && young->router_acked == 0 &&
+	       packet->seq == young->router_isn + 1 && flow->half[SIDE_ROUTER].end == young->router_isn + 1;
 }
 
 static void receive_router(struct worker *worker, struct flow *flow, struct frame *frame, struct packet *packet)

@@ -148,13 +148,21 @@ uint16_t splice_window_to_router(const struct flow *flow, uint16_t field)
 
 /* ---- what a flow remembers ---- */
 
+/* May the other side accept what `side` sends with this number? */
+static bool in_window(const struct flow *flow, enum side side, uint32_t seq)
+{
+	const struct flow_half *receiver = &flow->half[!side];
+	return seq_within(seq, receiver->acked, receiver->acked + receiver->window);
+}
+
 /* A FIN, or the acknowledgement of one. */
 static void note_fin(struct worker *worker, struct flow *flow, enum side side, const struct packet *packet)
 {
 	uint16_t mine = side == SIDE_CLIENT ? FLOW_FIN_CLIENT : FLOW_FIN_ROUTER;
 	uint16_t theirs = side == SIDE_CLIENT ? FLOW_FIN_ROUTER : FLOW_FIN_CLIENT;
 	uint16_t acked = side == SIDE_CLIENT ? FLOW_FIN_ROUTER_ACKED : FLOW_FIN_CLIENT_ACKED;
-	if ((packet->flags & TCP_FIN) && !(flow->flags & mine)) {
+	if ((packet->flags & TCP_FIN) && !(flow->flags & mine) &&
+	    in_window(flow, side, packet->seq + packet->payload_len)) {
 		flow->flags |= mine;
 		flow->half[side].fin_end = packet->seq + packet->payload_len + 1;
 		if (flow->state == FLOW_SPLICED)
@@ -190,9 +198,9 @@ void splice_end_if_closed(struct worker *worker, struct flow *flow)
 void splice_reset(struct worker *worker, struct flow *flow, enum side side, struct frame *frame,
 		  struct packet *packet)
 {
-	const struct flow_half *receiver = &flow->half[!side];
-	bool exact = packet->seq == receiver->acked || packet->seq == flow->half[side].end;
-	if (!exact && !seq_within(packet->seq, receiver->acked, receiver->acked + receiver->window)) {
+	/* Numbers are noted unchecked on the fast path, so `end` counts only as far as the receiver's window goes. */
+	bool exact = packet->seq == flow->half[!side].acked || packet->seq == flow->half[side].end;
+	if (!in_window(flow, side, packet->seq)) {
 		frame_drop(worker, frame, counter_drop_rst_out_of_window);
 		return;
 	}

@@ -92,7 +92,10 @@ size_t app_client_hello(uint8_t *out, size_t room, const char *name, size_t want
 	at = put16(put16(put16(at, 0x1301), 0x1302), 0xc02f);
 	*at++ = 1;
 	*at++ = 0;
-	at = put_extensions(at, body, name, want > 5 ? want - 5 : 0);
+	size_t records = 1;
+	while (record_size && want > 5 * records && (want - 5 * records + record_size - 1) / record_size > records)
+		records++;
+	at = put_extensions(at, body, name, want > 5 * records ? want - 5 * records : 0);
 	size_t len = (size_t)(at - body);
 	message[0] = 1;
 	message[1] = 0;

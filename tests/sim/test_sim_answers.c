@@ -216,7 +216,8 @@ static void run_size(unsigned number, bool tls, size_t len, bool scaled)
 	bool too_large = len > rig->config.limits.head_bytes;
 	snprintf(rig->sim->label, sizeof(rig->sim->label), "head of %zu bytes, TLS %d", len, tls);
 	rig_start(rig);
-	struct app_plan plan = {.name = "only1.ch", .tls = tls, .head_len = len, .down = 10, .answer = too_large};
+	struct app_plan plan = {
+		.name = "only1.ch", .tls = tls, .head_len = len, .record_size = 8000, .down = 10, .answer = too_large};
 	plan.client_params = app_usual_params();
 	if (!scaled)
 		plan.client_params.window_scale = SIM_NO_SCALE, plan.client_params.receive_buffer = 65535;

@@ -35,7 +35,7 @@ static const char *const ending_names[] = {"client's FIN", "server's FIN", "both
 static void end_it(struct rig *rig, struct exchange *exchange, enum ending ending)
 {
 	if (ending == BY_CLIENT_RST || ending == BY_SERVER_RST) {
-		rig_run(rig, 100 * SIM_MS);
+		rig_run(rig, exchange->plan.think_us + 100 * SIM_MS);
 		if (exchange->served != 1)
 			sim_fail(rig->sim, "the request was not served");
 		if (ending == BY_CLIENT_RST)
@@ -44,7 +44,7 @@ static void end_it(struct rig *rig, struct exchange *exchange, enum ending endin
 			app_server_abort(exchange);
 		rig_run(rig, SIM_MS);
 	} else
-		rig_run_all(rig, 5 * SIM_SECOND);
+		rig_run_all(rig, 30 * SIM_SECOND);
 }
 
 static void replay(struct rig *rig, const struct capture *capture, uint64_t gap)

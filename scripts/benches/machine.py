@@ -1,0 +1,68 @@
+"""What the machine did while a slice was measured: its clock, how busy the cores were, what the hypervisor took."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from dataclasses import dataclass
+
+CALIBRATION = bytes(65536)
+CALIBRATION_ROUNDS = 30
+CALIBRATION_TRIES = 5
+
+
+def clock_seconds(core: int) -> float:
+    """How long a fixed piece of computing takes on a core that is otherwise idle; the fastest of several tries."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        return min(_compute() for _ in range(CALIBRATION_TRIES))
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _compute() -> float:
+    begin = time.perf_counter()
+    for _ in range(CALIBRATION_ROUNDS):
+        hashlib.sha256(CALIBRATION).digest()
+    return time.perf_counter() - begin
+
+
+def system_call_ns() -> float:
+    """What the cheapest system call takes, Python's part included."""
+    count = 100_000
+    begin = time.perf_counter_ns()
+    for _ in range(count):
+        os.getppid()
+    return (time.perf_counter_ns() - begin) / count
+
+
+@dataclass(frozen=True)
+class CoreTimes:
+    """What the kernel has counted for one core so far, in its ticks."""
+
+    total: int
+    idle: int
+    steal: int
+
+
+def core_times(core: int) -> CoreTimes:
+    """The counters of one core."""
+    with open("/proc/stat", encoding="ascii") as file:
+        line = next(line for line in file if line.startswith(f"cpu{core} "))
+    user, nice, system, idle, iowait, irq, softirq, steal = (int(word) for word in line.split()[1:9])
+    return CoreTimes(user + nice + system + idle + iowait + irq + softirq + steal, idle + iowait, steal)
+
+
+def busy_share(before: CoreTimes, after: CoreTimes) -> float:
+    """The share of the time between that a core was not idle."""
+    total = after.total - before.total
+    return 1 - (after.idle - before.idle) / total if total else 0.0
+
+
+def describe() -> str:
+    """The machine in some words."""
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        model = next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), "unknown CPU")
+    return f"{os.cpu_count()} cores of {model}, Linux {os.uname().release}, a system call takes {system_call_ns():.0f} ns"
