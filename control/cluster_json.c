@@ -232,6 +232,8 @@ struct cluster_spec *cluster_read(json_t *value, const char *name, struct json_f
 	struct cluster_spec *spec = cluster_create();
 	struct reader reader;
 	reader_open(&reader, value, faults, "%s", path);
+	if (!value)
+		json_faults_add(faults, path, "an object", "is missing");
 	read_own_name(spec, &reader, name);
 	int source = SOURCE_STATIC;
 	reader_choice(&reader, "source", sources, true, &source);

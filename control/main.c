@@ -146,11 +146,10 @@ static int run(const char *path, char **argv)
 	if (!config)
 		return EXIT_FAILURE;
 	raise_file_limit();
-	/* Opened first and handed on by a second descriptor: the address is never without a listener. */
-	int admin_fd = admin_listen(config);
+	/* Handed on by a second descriptor: over a restart the address is never without a listener. */
+	int admin_fd = take_lock(config) ? admin_listen(config) : -1;
 	int kept_fd = admin_fd >= 0 ? fcntl(admin_fd, F_DUPFD_CLOEXEC, 3) : -1;
-	bool good = kept_fd >= 0 && take_lock(config) && curl_global_init(CURL_GLOBAL_DEFAULT) == 0 &&
-	            serve(config, admin_fd, &restart);
+	bool good = kept_fd >= 0 && curl_global_init(CURL_GLOBAL_DEFAULT) == 0 && serve(config, admin_fd, &restart);
 	config_free(config);
 	if (good && restart)
 		replace_process(argv, kept_fd);

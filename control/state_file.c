@@ -15,7 +15,7 @@
 
 #include "common/crc32c.h"
 
-enum { FILE_MAX = 1 << 30 };
+enum { FILE_MAX = 1 << 30, HEADER_MAX = 80 };
 
 static const char header_format[] = "pointsman-state %u %zu %08x\n";
 
@@ -56,8 +56,12 @@ static enum state_file_result parse(const char *bytes, size_t len, json_t **out,
 {
 	unsigned version, crc;
 	size_t body_len;
+	char header[HEADER_MAX];
 	const char *body = memchr(bytes, '\n', len);
-	if (!body || sscanf(bytes, header_format, &version, &body_len, &crc) != 3) {
+	bool valid = body && sscanf(bytes, header_format, &version, &body_len, &crc) == 3;
+	/* sscanf is generous with spaces and zeros. */
+	int header_len = valid ? snprintf(header, sizeof(header), header_format, version, body_len, crc) : 0;
+	if (!valid || header_len != body - bytes + 1 || memcmp(bytes, header, (size_t)header_len) != 0) {
 		explain(why, "it has no header of a state file");
 		return STATE_FILE_BROKEN;
 	}
@@ -106,7 +110,7 @@ static bool write_all(int fd, const char *bytes, size_t len)
 
 static bool write_file(const char *path, const char *body, bool durable)
 {
-	char header[80];
+	char header[HEADER_MAX];
 	size_t body_len = strlen(body);
 	int header_len =
 	    snprintf(header, sizeof(header), header_format, STATE_FILE_VERSION, body_len, crc32c(body, body_len));

@@ -29,7 +29,15 @@
 enum {
 	PORTS_REST_S = 60, /* a source port rests that long */
 	ORDER_WAIT_MS = 1000,
+	LOCK_WAIT_MS = 2000,
+	LOCK_STEP_MS = 10,
 };
+
+static void sleep_ms(long ms)
+{
+	struct timespec time = {.tv_nsec = ms * 1000000};
+	nanosleep(&time, NULL);
+}
 
 /* ---- who we are, and whether we may ---- */
 
@@ -91,9 +99,13 @@ static bool lock_instance(struct dataplane *dataplane)
 		log_error("%s cannot be opened: %s", path, strerror(errno));
 		return false;
 	}
-	if (flock(dataplane->lock, LOCK_EX | LOCK_NB) != 0) {
-		say_second_instance(run);
-		return false;
+	/* The kernel needs a moment to take a killed predecessor apart. */
+	for (int waited = 0; flock(dataplane->lock, LOCK_EX | LOCK_NB) != 0; waited += LOCK_STEP_MS) {
+		if (waited >= LOCK_WAIT_MS) {
+			say_second_instance(run);
+			return false;
+		}
+		sleep_ms(LOCK_STEP_MS);
 	}
 	run_file_path(run, path);
 	unlink(path); /* of a predecessor that was killed */
@@ -266,10 +278,9 @@ static bool start_workers(struct dataplane *dataplane)
 
 static void stop_workers(struct dataplane *dataplane)
 {
-	static const struct timespec step = {.tv_nsec = 1000000};
 	worker_loops_order(dataplane->loops, ORDER_RESET_ALL);
 	for (int i = 0; i < ORDER_WAIT_MS && !worker_loops_obeyed(dataplane->loops); i++)
-		nanosleep(&step, NULL);
+		sleep_ms(1);
 	worker_loops_order(dataplane->loops, ORDER_STOP);
 	worker_loops_wait(dataplane->loops);
 }
@@ -329,7 +340,7 @@ static struct config *read_config(int argc, char **argv)
 	struct config_errors errors = {0};
 	struct config *config = config_read(argv[2], &errors);
 	for (size_t i = 0; i < errors.count; i++)
-		log_error("%s: %s", argv[2], errors.lines[i]);
+		log_error("%s", errors.lines[i]);
 	config_errors_free(&errors);
 	return config;
 }

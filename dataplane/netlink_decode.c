@@ -223,24 +223,38 @@ static struct nlmsghdr *begin(char *buffer, uint16_t type, uint16_t flags, uint3
 	return message;
 }
 
-size_t netlink_encode_neighbour(char buffer[static NETLINK_REQUEST_MAX], uint32_t sequence, uint32_t ifindex,
-                                const struct address *address, bool managed)
+static struct nlmsghdr *begin_neighbour(char *buffer, uint16_t type, uint16_t flags, uint32_t sequence,
+                                        uint32_t ifindex, const struct address *address)
 {
-	struct nlmsghdr *message = begin(buffer, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, sequence);
+	struct nlmsghdr *message = begin(buffer, type, flags, sequence);
 	struct ndmsg *neighbour = mnl_nlmsg_put_extra_header(message, sizeof(*neighbour));
 	bool v4 = address_is_v4(address);
 
 	neighbour->ndm_family = v4 ? AF_INET : AF_INET6;
 	neighbour->ndm_ifindex = (int)ifindex;
 	neighbour->ndm_state = NUD_NONE;
-	neighbour->ndm_flags = NTF_USE;
+	neighbour->ndm_flags = type == RTM_NEWNEIGH ? NTF_USE : 0;
 	if (v4)
 		mnl_attr_put_u32(message, NDA_DST, address_v4(address));
 	else
 		mnl_attr_put(message, NDA_DST, sizeof(address->bytes), address->bytes);
+	return message;
+}
+
+size_t netlink_encode_neighbour(char buffer[static NETLINK_REQUEST_MAX], uint32_t sequence, uint32_t ifindex,
+                                const struct address *address, bool managed)
+{
+	struct nlmsghdr *message =
+	    begin_neighbour(buffer, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, sequence, ifindex, address);
 	if (managed)
 		mnl_attr_put_u32(message, NDA_FLAGS_EXT, NTF_EXT_MANAGED);
 	return message->nlmsg_len;
+}
+
+size_t netlink_encode_forget(char buffer[static NETLINK_REQUEST_MAX], uint32_t sequence, uint32_t ifindex,
+                             const struct address *address)
+{
+	return begin_neighbour(buffer, RTM_DELNEIGH, 0, sequence, ifindex, address)->nlmsg_len;
 }
 
 size_t netlink_encode_dump(char buffer[static NETLINK_REQUEST_MAX], uint32_t sequence, uint16_t type, uint32_t table)

@@ -48,6 +48,9 @@ enum { NETLINK_REQUEST_MAX = 128 };
  * 5.16 ignores this part). Returns its length. */
 size_t netlink_encode_neighbour(char buffer[static NETLINK_REQUEST_MAX], uint32_t sequence, uint32_t ifindex,
                                 const struct address *address, bool managed);
+/* Writes the request to forget it. */
+size_t netlink_encode_forget(char buffer[static NETLINK_REQUEST_MAX], uint32_t sequence, uint32_t ifindex,
+                             const struct address *address);
 /* Writes the request for all of RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE (of one table) or RTM_GETNEIGH, in IPv4. */
 size_t netlink_encode_dump(char buffer[static NETLINK_REQUEST_MAX], uint32_t sequence, uint16_t type, uint32_t table);
 

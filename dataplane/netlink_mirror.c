@@ -2,10 +2,7 @@
  *
  * Links, addresses and routes are read anew, as a whole, when an event says that something changed: Linux drops the
  * IPv4 routes of an interface that goes down without saying so. Neighbours are followed event by event. An overrun of
- * the event socket (ENOBUFS) has everything read anew.
- *
- * A neighbour that the kernel forgets (`ip neigh flush`, garbage collection) keeps its last MAC here, and one that
- * stops to answer keeps it for FAILED_GRACE: frames to an old MAC lose nothing that dropping them would have saved. */
+ * the event socket (ENOBUFS) has everything read anew. */
 #include "dataplane/netlink_mirror.h"
 
 #include <errno.h>
@@ -17,47 +14,18 @@
 #include <sys/time.h>
 
 #include "common/log.h"
+#include "dataplane/neighbours.h"
 #include "dataplane/netlink_decode.h"
 
 enum {
 	ADDRESSES_LIMIT = 4096,
 	ROUTES_LIMIT = 4096, /* what l3_set_routes takes */
-	FIXED_LIMIT = 1024,  /* neighbours written by hand */
-	HOSTS_LIMIT = 4096,  /* router hosts; the oldest is forgotten */
-	KEPT_LIMIT = 4096,   /* their next hops, and gateways */
-	FAILED_LIMIT = 1024,
 	BUFFER_SIZE = 64 * 1024,
 	EVENT_BUFFER = 4 << 20,
 	START_TRIES = 20, /* to read everything once, while it changes */
-	ASKS_PER_SECOND = 1000,
 
 	/* ms */
 	ROUTES_INTERVAL = 100, /* between two readings of all routes */
-	KEEP_INTERVAL = 20000, /* where the kernel does not keep neighbours resolved by itself */
-	LOST_DELAY = 100,      /* before a forgotten neighbour is asked for again: `ip neigh flush` runs in rounds */
-	RETRY_INTERVAL = 1000,
-	FAILED_GRACE = 3000,
-	IDLE_INTERVAL = 1000,
-};
-
-static const uint64_t never = UINT64_MAX;
-
-/* A next hop. */
-struct next_hop {
-	struct address address;
-	uint32_t ifindex;
-};
-
-/* A next hop that is to stay resolved. */
-struct kept {
-	struct next_hop hop;
-	uint64_t due; /* when the kernel is asked again */
-};
-
-/* A neighbour that has failed and keeps its MAC until `end`. */
-struct failed {
-	struct next_hop hop;
-	uint64_t end;
 };
 
 struct netlink_mirror {
@@ -80,187 +48,47 @@ struct netlink_mirror {
 	bool links_stale, addresses_stale, routes_stale, neighbours_stale;
 	uint64_t routes_read;
 
-	struct next_hop *fixed;
-	unsigned fixed_count;
-	struct address *hosts;
-	unsigned host_count, host_oldest;
-	struct kept *kept;
-	unsigned kept_count;
-	struct failed *failed;
-	unsigned failed_count;
+	struct neighbours *neighbours;
 
 	const struct prefix *wanted; /* by netlink_mirror_is_local */
 	bool wanted_found;
-
-	uint64_t asks_second; /* the second that asks_left is for */
-	unsigned asks_left;
 };
 
-static bool same_hop(const struct next_hop *a, const struct next_hop *b)
-{
-	return a->ifindex == b->ifindex && address_equal(&a->address, &b->address);
-}
-
-static int port_of(const struct netlink_mirror *mirror, uint32_t ifindex)
+static bool is_port(const struct netlink_mirror *mirror, uint32_t ifindex)
 {
 	for (unsigned port = 0; port < mirror->config->port_count; port++)
-		if (mirror->links[port].ifindex == ifindex && ifindex != 0)
-			return (int)port;
-	return -1;
-}
-
-/* ---- asking the kernel ---- */
-
-static bool is_fixed(const struct netlink_mirror *mirror, const struct next_hop *hop)
-{
-	for (unsigned i = 0; i < mirror->fixed_count; i++)
-		if (same_hop(&mirror->fixed[i], hop))
+		if (mirror->links[port].ifindex == ifindex)
 			return true;
 	return false;
 }
 
-/* Asks for a neighbour's MAC. The answer comes as an event; an error, such as an interface that is down, is no more
- * than no answer. */
-static void request(struct netlink_mirror *mirror, const struct next_hop *hop, bool managed)
+/* ---- neighbours ---- */
+
+static void send_request(void *context, enum neighbour_request kind, uint32_t ifindex, const struct address *address)
 {
+	struct netlink_mirror *mirror = context;
 	char message[NETLINK_REQUEST_MAX];
-	if (is_fixed(mirror, hop))
-		return; /* to ask for it would undo what was written by hand */
-	size_t len = netlink_encode_neighbour(message, ++mirror->sequence, hop->ifindex, &hop->address, managed);
+	size_t len;
+	if (kind == NEIGHBOUR_FORGET)
+		len = netlink_encode_forget(message, ++mirror->sequence, ifindex, address);
+	else
+		len = netlink_encode_neighbour(message, ++mirror->sequence, ifindex, address, kind == NEIGHBOUR_KEEP);
 	mnl_socket_sendto(mirror->requests, message, len);
+	/* An error, such as an interface that is down, is no more than no answer. */
 	while (recv(mnl_socket_get_fd(mirror->requests), mirror->buffer, BUFFER_SIZE, MSG_DONTWAIT) > 0)
 		;
 }
 
-static struct kept *find_kept(struct netlink_mirror *mirror, const struct next_hop *hop)
-{
-	for (unsigned i = 0; i < mirror->kept_count; i++)
-		if (same_hop(&mirror->kept[i].hop, hop))
-			return &mirror->kept[i];
-	return NULL;
-}
-
-static void keep(struct netlink_mirror *mirror, const struct next_hop *hop)
-{
-	if (port_of(mirror, hop->ifindex) >= 0 && !find_kept(mirror, hop) && mirror->kept_count < KEPT_LIMIT)
-		mirror->kept[mirror->kept_count++] = (struct kept){.hop = *hop};
-}
-
-/* The next hop to a router host stays resolved. */
-static void keep_host(struct netlink_mirror *mirror, const struct address *host)
-{
-	struct next_hop hop;
-	if (l3_route_to(mirror->l3, host, &hop.address, &hop.ifindex))
-		keep(mirror, &hop);
-}
-
-/* After a change of routes or ports: router hosts may have other next hops, and there may be other gateways. What is
- * not needed any more stays; it costs the kernel one small question now and then. */
-static void keep_all(struct netlink_mirror *mirror)
-{
-	static const struct address on_link;
-	for (unsigned i = 0; i < mirror->kept_count; i++)
-		if (mirror->kept[i].due != never)
-			mirror->kept[i].due = 0; /* its interface may have come up */
-	for (unsigned i = 0; i < mirror->route_count; i++) {
-		struct next_hop gateway = {mirror->routes[i].gateway, mirror->routes[i].ifindex};
-		if (!address_equal(&gateway.address, &on_link))
-			keep(mirror, &gateway);
-	}
-	for (unsigned i = 0; i < mirror->host_count; i++)
-		keep_host(mirror, &mirror->hosts[i]);
-}
-
-static void add_host(struct netlink_mirror *mirror, const struct address *host)
-{
-	for (unsigned i = 0; i < mirror->host_count; i++)
-		if (address_equal(&mirror->hosts[i], host))
-			return;
-	if (mirror->host_count < HOSTS_LIMIT) {
-		mirror->hosts[mirror->host_count++] = *host;
-	} else {
-		mirror->hosts[mirror->host_oldest] = *host;
-		mirror->host_oldest = (mirror->host_oldest + 1) % HOSTS_LIMIT;
-	}
-}
-
 void netlink_mirror_ask(struct netlink_mirror *mirror, const struct address *destination, bool managed, uint64_t now)
 {
-	struct next_hop hop;
-	if (managed) {
-		add_host(mirror, destination);
-		keep_host(mirror, destination);
-		return;
-	}
-	if (mirror->asks_second != now / 1000) {
-		mirror->asks_second = now / 1000;
-		mirror->asks_left = ASKS_PER_SECOND;
-	}
-	if (mirror->asks_left == 0 || !l3_route_to(mirror->l3, destination, &hop.address, &hop.ifindex))
-		return;
-	mirror->asks_left--;
-	request(mirror, &hop, false);
-}
-
-/* ---- neighbours ---- */
-
-static void forget_failed(struct netlink_mirror *mirror, const struct next_hop *hop)
-{
-	for (unsigned i = 0; i < mirror->failed_count; i++)
-		if (same_hop(&mirror->failed[i].hop, hop))
-			mirror->failed[i--] = mirror->failed[--mirror->failed_count];
-}
-
-static void note_failed(struct netlink_mirror *mirror, const struct next_hop *hop, uint64_t now)
-{
-	for (unsigned i = 0; i < mirror->failed_count; i++)
-		if (same_hop(&mirror->failed[i].hop, hop))
-			return;
-	if (mirror->failed_count == FAILED_LIMIT)
-		l3_set_neighbour(mirror->l3, hop->ifindex, &hop->address, NULL);
-	else
-		mirror->failed[mirror->failed_count++] = (struct failed){*hop, now + FAILED_GRACE};
-}
-
-static void note_fixed(struct netlink_mirror *mirror, const struct next_hop *hop, bool fixed)
-{
-	for (unsigned i = 0; i < mirror->fixed_count; i++) {
-		if (!same_hop(&mirror->fixed[i], hop))
-			continue;
-		if (!fixed)
-			mirror->fixed[i] = mirror->fixed[--mirror->fixed_count];
-		return;
-	}
-	if (fixed && mirror->fixed_count < FIXED_LIMIT)
-		mirror->fixed[mirror->fixed_count++] = *hop;
+	neighbours_ask(mirror->neighbours, destination, managed, now);
 }
 
 static void take_neighbour(struct netlink_mirror *mirror, const struct nlmsghdr *message, uint64_t now)
 {
 	struct netlink_neighbour neighbour;
-	if (!netlink_decode_neighbour(message, &neighbour) || port_of(mirror, neighbour.ifindex) < 0)
-		return;
-	struct next_hop hop = {neighbour.address, neighbour.ifindex};
-	struct kept *kept = find_kept(mirror, &hop);
-	bool deleted = message->nlmsg_type == RTM_DELNEIGH;
-
-	note_fixed(mirror, &hop, neighbour.fixed && !deleted);
-	if (neighbour.valid) {
-		if (!l3_set_neighbour(mirror->l3, hop.ifindex, &hop.address, neighbour.mac))
-			log_warning("limits.neighbours is reached: a new neighbour is not seen");
-		forget_failed(mirror, &hop);
-	} else if (deleted) {
-		forget_failed(mirror, &hop);
-	} else if (neighbour.failed) {
-		note_failed(mirror, &hop, now);
-	}
-
-	if (kept && deleted)
-		kept->due = now + LOST_DELAY;
-	else if (kept && neighbour.managed)
-		kept->due = never;
-	else if (kept && neighbour.failed)
-		kept->due = now + RETRY_INTERVAL;
+	if (netlink_decode_neighbour(message, &neighbour) && is_port(mirror, neighbour.ifindex))
+		neighbours_take(mirror->neighbours, &neighbour, message->nlmsg_type == RTM_DELNEIGH, now);
 }
 
 /* ---- reading whole tables ---- */
@@ -384,13 +212,13 @@ static bool read_routes(struct netlink_mirror *mirror, uint64_t now)
 		          "keep the table of this machine small",
 		          ROUTES_LIMIT);
 	l3_set_routes(mirror->l3, mirror->routes, mirror->route_count);
-	keep_all(mirror);
+	neighbours_routes_changed(mirror->neighbours, mirror->routes, mirror->route_count, now);
 	return true;
 }
 
 static bool read_neighbours(struct netlink_mirror *mirror, uint64_t now)
 {
-	mirror->fixed_count = 0;
+	neighbours_begin_all(mirror->neighbours);
 	return read_once(mirror, RTM_GETNEIGH, 0, take_neighbour, now) == READ_ALL;
 }
 
@@ -464,26 +292,9 @@ void netlink_mirror_receive(struct netlink_mirror *mirror, uint64_t now)
 int netlink_mirror_work(struct netlink_mirror *mirror, uint64_t now)
 {
 	refresh(mirror, now);
-	uint64_t next = now + (any_stale(mirror) ? ROUTES_INTERVAL : IDLE_INTERVAL);
-
-	for (unsigned i = 0; i < mirror->failed_count; i++) {
-		struct failed *failed = &mirror->failed[i];
-		if (failed->end <= now) {
-			l3_set_neighbour(mirror->l3, failed->hop.ifindex, &failed->hop.address, NULL);
-			mirror->failed[i--] = mirror->failed[--mirror->failed_count];
-		} else if (failed->end < next) {
-			next = failed->end;
-		}
-	}
-	for (unsigned i = 0; i < mirror->kept_count; i++) {
-		struct kept *kept = &mirror->kept[i];
-		if (kept->due <= now) {
-			kept->due = now + KEEP_INTERVAL;
-			request(mirror, &kept->hop, true);
-		}
-		if (kept->due < next)
-			next = kept->due;
-	}
+	uint64_t next = neighbours_work(mirror->neighbours, now);
+	if (any_stale(mirror) && next > now + ROUTES_INTERVAL)
+		next = now + ROUTES_INTERVAL;
 	return next <= now ? 1 : (int)(next - now);
 }
 
@@ -526,12 +337,8 @@ static bool allocate(struct netlink_mirror *mirror)
 	mirror->addresses = calloc(ADDRESSES_LIMIT, sizeof(*mirror->addresses));
 	mirror->reading = calloc(ADDRESSES_LIMIT, sizeof(*mirror->reading));
 	mirror->routes = calloc(ROUTES_LIMIT, sizeof(*mirror->routes));
-	mirror->fixed = calloc(FIXED_LIMIT, sizeof(*mirror->fixed));
-	mirror->hosts = calloc(HOSTS_LIMIT, sizeof(*mirror->hosts));
-	mirror->kept = calloc(KEPT_LIMIT, sizeof(*mirror->kept));
-	mirror->failed = calloc(FAILED_LIMIT, sizeof(*mirror->failed));
-	return mirror->buffer && mirror->addresses && mirror->reading && mirror->routes && mirror->fixed &&
-	       mirror->hosts && mirror->kept && mirror->failed;
+	mirror->neighbours = neighbours_create(mirror->l3, send_request, mirror);
+	return mirror->buffer && mirror->addresses && mirror->reading && mirror->routes && mirror->neighbours;
 }
 
 static bool ports_are_there(const struct netlink_mirror *mirror)
@@ -593,10 +400,7 @@ void netlink_mirror_destroy(struct netlink_mirror *mirror)
 	free(mirror->addresses);
 	free(mirror->reading);
 	free(mirror->routes);
-	free(mirror->fixed);
-	free(mirror->hosts);
-	free(mirror->kept);
-	free(mirror->failed);
+	neighbours_destroy(mirror->neighbours);
 	free(mirror);
 }
 

@@ -44,10 +44,10 @@ struct rte_mempool *port_make_pool(const struct config *config)
 	                                                   RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	if (pool && pool->nb_mem_chunks == 1)
 		return pool;
-	log_error(
-	    "dataplane.memory_mb: %u MB hold no %u packet buffers in one piece (dataplane.mbufs): about %u MB more "
-	    "are needed than for everything else",
-	    config->dataplane.memory_mb, config->dataplane.mbufs, config->dataplane.mbufs / 1024 * 5 / 2);
+	log_error("the %u packet buffers of dataplane.mbufs take about %u MB in one piece, and dataplane.memory_mb = "
+	          "%u leaves "
+	          "no room for them: raise it",
+	          config->dataplane.mbufs, config->dataplane.mbufs / 1024 * 5 / 2, config->dataplane.memory_mb);
 	return NULL;
 }
 

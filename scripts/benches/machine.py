@@ -1,4 +1,4 @@
-"""What the machine did while a slice was measured: its clock, how busy the cores were, what the hypervisor took."""
+"""What the machine did while a slice was measured: its clock, how busy the cores were, what others took."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 CALIBRATION = bytes(65536)
 CALIBRATION_ROUNDS = 30
 CALIBRATION_TRIES = 5
+KERNEL_THREADS = "2"  # the parent of all of them
 
 
 def clock_seconds(core: int) -> float:
@@ -59,6 +60,22 @@ def busy_share(before: CoreTimes, after: CoreTimes) -> float:
     """The share of the time between that a core was not idle."""
     total = after.total - before.total
     return 1 - (after.idle - before.idle) / total if total else 0.0
+
+
+def seconds_of_others(ours: set[int]) -> float:
+    """The processor time that programs other than ours, and those that they have ended, have had so far."""
+    ticks = 0
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit() or int(entry) in ours:
+            continue
+        try:
+            with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as file:
+                fields = file.read().rsplit(")", 1)[1].split()
+        except OSError:
+            continue  # it has just ended
+        if fields[1] != KERNEL_THREADS:
+            ticks += sum(int(word) for word in fields[11:15])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def describe() -> str:

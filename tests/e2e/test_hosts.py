@@ -74,7 +74,7 @@ def test_silent_host_costs_no_connection(rig: Rig) -> None:
     rig.start()
     silent, other = OSE1.hosts
     rig.host_silent(silent)
-    with traffic.Load("only1.ch", rate=200) as load:
+    with traffic.Load("only1.ch") as load:
         await_health(rig, silent, False, SILENT_WITH_TRAFFIC)
     assert not load.result.errors, load.result
     assert set(load.result.routers) == {other}, load.result
@@ -130,12 +130,13 @@ def test_health_answer_that_stops_or_never_comes(rig: Rig) -> None:
     _assert_unhealthy_for(rig, {"half": "incomplete", "half_head": "incomplete", "hang": "answer_timeout"})
 
 
-def _assert_no_host_left(rig: Rig, reason: str) -> None:
-    """only1.ch is on ose1 alone: 503 and the TLS alert, and never ose2, which lacks it."""
+def _assert_no_host_left(rig: Rig, *reasons: str) -> None:
+    """only1.ch is on ose1 alone: 503 with one of these reasons, the TLS alert, and never ose2, which lacks the name."""
     for _ in range(10):
-        reply = wire.exchange(80, b"GET / HTTP/1.1\r\nHost: only1.ch\r\nConnection: close\r\n\r\n")
-        assert (reply.http.status, reply.http.text) == (503, f"pointsman: {reason} only1.ch"), reply
-        assert reply.http.headers["retry-after"] == "5", reply
+        answer = wire.exchange(80, b"GET / HTTP/1.1\r\nHost: only1.ch\r\nConnection: close\r\n\r\n").http
+        assert answer.status == 503, answer
+        assert answer.text in [f"pointsman: {reason} the host name only1.ch" for reason in reasons], answer
+        assert answer.headers["retry-after"] == "5", answer
         assert wire.exchange(443, wire.TlsByHand(rig.tls, "only1.ch").hello).alert == INTERNAL_ERROR
 
 
@@ -144,11 +145,11 @@ def test_all_hosts_of_a_route_down(rig: Rig) -> None:
     rig.start()
     for host in OSE1.hosts:
         rig.host_stop(host)
-    _assert_no_host_left(rig, "no router accepted a connection for the host name")
+    _assert_no_host_left(rig, "no router accepted a connection for", "no healthy router serves")
     assert_all_succeed("app1.ch", 100, rig)
     for host in OSE1.hosts:
         await_health(rig, host, False, SHOWN_UNHEALTHY)
-    _assert_no_host_left(rig, "no healthy router serves the host name")
+    _assert_no_host_left(rig, "no healthy router serves")
     assert_all_succeed("app1.ch", 100, rig)
     assert client.fetch("any.wild.ch").status == 503
 

@@ -58,7 +58,7 @@ struct exchange {
 	size_t client_bytes, server_bytes;
 	bool client_has_fin, server_has_fin;
 	enum sim_tcp_end client_end, server_end;
-	bool finished;
+	bool finished, server_aborted;
 	unsigned syns, connections, served; /* at router hosts */
 	uint64_t started_at, established_at, first_byte_at, finished_at;
 	bool answered; /* by the balancer, though the plan hoped for more (may_fail) */
@@ -83,6 +83,8 @@ int app_router(const struct exchange *exchange);
 
 void app_listen(struct rig_router *router);
 void app_free(struct rig *rig);
+/* A client has used this initial sequence number. */
+bool app_has_isn(const struct rig *rig, uint32_t isn);
 __attribute__((noreturn)) void app_fail_unfinished(struct rig *rig);
 
 /* Writes a ClientHello of at least `want` bytes for `name` ("": no SNI) in records of `record_size`; returns its

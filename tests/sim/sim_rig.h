@@ -75,6 +75,7 @@ struct rig {
 	struct shared_header *shared;
 	struct l3 *l3;
 	struct worker *worker;
+	struct siphash_key cookie_secret;
 	struct sim_host client, near;
 	struct rig_router routers[RIG_ROUTERS];
 	struct rig_route routes[RIG_ROUTES_MAX];

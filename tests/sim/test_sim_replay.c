@@ -117,13 +117,19 @@ static void run_reused(unsigned number, uint64_t delay)
 	rig->north_in.filter = capture_first;
 	rig->north_in.filter_context = &capture;
 	rig->client.time_wait_us = 1; /* a client that does not wait */
-	rig->client.lenient = true;
 	rig_start(rig);
+	rig->client.lenient = true;
+	rig->client.in_order = false;
+	for (unsigned i = 0; i < RIG_ROUTERS; i++) {
+		rig->routers[i].host.lenient = true;
+		rig->routers[i].host.in_order = false;
+	}
 	struct app_plan plan = {.name = "only1.ch", .down = 700, .port = 33333, .closing = APP_SERVER_FIRST};
-	app_start(rig, &plan);
+	struct exchange *first = app_start(rig, &plan);
 	rig_run_all(rig, 5 * SIM_SECOND);
 	rig_run(rig, delay);
 	capture.done = true;
+	plan.iss = first->plan.iss + 50000000; /* far beyond the first's numbers, as RFC 6528 has it */
 	plan.up = 20000;
 	plan.think_us = 300 * SIM_MS;
 	struct exchange *second = app_start(rig, &plan);
