@@ -34,7 +34,7 @@ enum {
 	IDLE_SLEEP_NS = 50000,
 	RECLAIM_US = 100000,
 	RECLAIMS = 2,
-	PAIR_RING_COUNT = 512,
+	PAIR_RING_COUNT = 2048, /* a worker on a shared core may have to wait for some ms */
 	ASK_RING_COUNT = 4096,
 	ASKS_PER_SECOND = 1000,
 	US_PER_SECOND = 1000000,

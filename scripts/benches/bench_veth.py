@@ -24,7 +24,7 @@ from .machine import CoreTimes
 from .variants import Place, Variant
 
 MODES = (Mode(False, 1), Mode(False, 100), Mode(True, 1), Mode(True, 100))
-SLICES = 4
+SLICES = 4  # of each variant in each mode; even, so that no variant is always first
 SLICE_SECONDS = 2
 WARM_UP = Mode(True, 100)
 WARM_UP_SECONDS = 1
@@ -73,12 +73,16 @@ class Slice:
         """Little's law: requests under way at a time, out of rate and mean latency."""
         return self.answers.rate * self.answers.mean / 1e6
 
+    @property
+    def always_waiting(self) -> bool:
+        """One client with one connection waits for an answer at any time. Of many, some wait inside wrk, which reads a
+        batch of answers before it sends the next requests; and while a connection is made, no latency runs."""
+        return self.mode.reuse and self.mode.clients == 1
+
     def little(self) -> bool:
-        """Do rate and latency agree with the number of clients? One client with one connection is always waiting;
-        of many, some wait inside wrk, which reads a batch of answers before it sends the next requests."""
+        """Do rate and latency agree with the number of clients?"""
         share = self.concurrency / self.mode.clients
-        always_waiting = self.mode.reuse and self.mode.clients == 1
-        return share <= 1 + LITTLE_TOLERANCE and (share >= 1 - LITTLE_TOLERANCE or not always_waiting)
+        return share <= 1 + LITTLE_TOLERANCE and (share >= 1 - LITTLE_TOLERANCE or not self.always_waiting)
 
     def disturbed(self) -> bool:
         """Did the machine change its pace, or somebody else take time?"""
@@ -171,8 +175,10 @@ class Run:
                 self._visit(variant)
         if running:
             variants.stop(running, self.programs)
-        return [Cell(variant.name, mode, [one for one in self.slices if (one.variant, one.mode) == (variant.name, mode)])
-                for mode in MODES for variant in all_of_them]
+        return [Cell(variant.name, mode, self._of(variant, mode)) for mode in MODES for variant in all_of_them]
+
+    def _of(self, variant: Variant, mode: Mode) -> list[Slice]:
+        return [one for one in self.slices if one.variant == variant.name and one.mode == mode]
 
     def _visit(self, variant: Variant) -> None:
         """One slice of each mode."""
@@ -185,8 +191,8 @@ class Run:
             if one.faults():
                 raise VoidError(f"{variant.name}, {mode.name}: {'; '.join(one.faults())}")
         if variants.pids(variant, self.programs) != pids:
-            raise VoidError(f"a program of {variant.name} has ended while it was measured, "
-                            f"see {self.programs.run_dir}/logs")
+            raise VoidError(f"a program of {variant.name} has ended while it was measured\n"
+                            f"{variants.logs(variant, self.programs)}")
 
     def _load(self, variant: Variant, mode: Mode, seconds: int) -> Answers:
         return load.run(mode, variant.address, variants.HOST, seconds, self.place.load_core)

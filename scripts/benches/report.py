@@ -6,6 +6,8 @@ The classes of bench_veth.py are only read here.
 from __future__ import annotations
 
 import json
+import re
+import textwrap
 from typing import TYPE_CHECKING, Iterable
 
 from . import machine
@@ -14,12 +16,15 @@ if TYPE_CHECKING:
     from .bench_veth import Cell, Slice
 
 REFERENCES = ("direct", "testpmd io")  # what ratios are made to
+LINE = 120  # columns of the README
 
 
 def slice_line(one: Slice) -> str:
     """One slice, while the bench runs."""
     seen = one.answers
-    marks = [word for word, true in (("disturbed", one.disturbed()), ("against Little's law", not one.little())) if true]
+    marks = ["disturbed"] if one.disturbed() else []
+    if not one.little():
+        marks.append("against Little's law")
     if one.retransmitted:
         marks.append(f"{one.retransmitted} retransmitted")
     return (f"{one.variant:20} {one.mode.name:10} {seen.rate:9,.0f}/s  median {seen.quantile(0.5):6.0f} us  "
@@ -27,19 +32,26 @@ def slice_line(one: Slice) -> str:
             f"busy {one.load_busy:4.0%} {one.worker_busy:4.0%}  {', '.join(marks)}").rstrip()
 
 
+def _range(shares: Iterable[float]) -> str:
+    ordered = sorted(shares)
+    return f"{ordered[0]:.2f} to {ordered[-1]:.2f}"
+
+
 def checks(slices: list[Slice]) -> str:
     """What was verified, and how quiet the machine was."""
-    reuse = [one.concurrency / one.mode.clients for one in slices if one.mode.reuse]
-    unique = [one.concurrency / one.mode.clients for one in slices if not one.mode.reuse]
+    shares: dict[bool, list[float]] = {True: [], False: []}
+    for one in slices:
+        shares[one.always_waiting].append(one.concurrency / one.mode.clients)
     clocks = [clock for one in slices for clock in one.clock]
     return "\n".join((
         f"{sum(one.answers.requests for one in slices):,} requests, each counted at the server too: 0 without a 200, "
         f"0 socket errors, {sum(one.retransmitted for one in slices)} segments retransmitted.",
-        f"Little's law, rate x mean latency / clients: {min(reuse):.2f} to {max(reuse):.2f} with kept connections "
-        f"(should be 1), {min(unique):.2f} to {max(unique):.2f} with new ones (below 1: the rest is connecting); "
-        f"{sum(not one.little() for one in slices)} of {len(slices)} slices against it.",
-        f"Clock: the slowest calibration took {max(clocks) / min(clocks):.2f} times the fastest; "
-        f"{sum(one.disturbed() for one in slices)} of {len(slices)} slices disturbed.",
+        f"Little's law, rate x mean latency / clients: {_range(shares[True])} with one kept connection, which always "
+        f"waits (1 within 5 % is right); {_range(shares[False])} otherwise (up to 1: the rest connects or waits inside "
+        f"wrk); {sum(not one.little() for one in slices)} of {len(slices)} slices against it.",
+        f"Noise: the slowest calibration took {max(clocks) / min(clocks):.2f} times the fastest; other programs had up "
+        f"to {max(one.others for one in slices):.0%} of a core; {sum(one.disturbed() for one in slices)} of "
+        f"{len(slices)} slices were disturbed.",
     ))
 
 
@@ -59,18 +71,18 @@ def _row(cell: Cell, cells: list[Cell]) -> str:
 
 def _notes(cells: list[Cell], slices: list[Slice]) -> list[str]:
     disturbed = sum(one.disturbed() for one in slices)
-    full = min(one.load_busy for one in slices if one.mode.clients > 1)
+    busy = min(one.load_busy for one in slices if one.mode.clients > 1)
     return [
-        "unique: one request per connection; reuse: connections kept alive; 1 or 100 clients. Medians of "
-        f"{len(cells[0].slices)} interleaved slices; ±: half of slowest to fastest; latency from the request sent, "
-        "connecting not included.",
-        f"{machine.describe()}. wrk and nginx (the same for every row) share one core, which with 100 clients was at least "
-        f"{full:.0%} busy, so they set the pace; the balancer has the other core. {disturbed} of {len(slices)} slices "
-        "were disturbed by the machine and left out where others remained.",
-        "testpmd and pointsman poll AF_XDP sockets (copy mode); HAProxy and nginx use the kernel's TCP; direct is the "
-        "kernel's forwarding, without a second core.",
-        "pointsman and HAProxy read the Host field. nginx stream (ssl_preread) reads no host name from plain HTTP: it "
-        "passes the bytes on to one fixed group of servers, so it does less.",
+        "unique: one request per connection; reuse: connections kept alive; by 1 or 100 clients. Medians of "
+        f"{len(cells[0].slices)} interleaved slices; ± is half of slowest to fastest. Latency is wrk's, from the "
+        "request sent: the time to connect is only in the rate.",
+        f"{machine.describe()}. wrk and nginx, the same for every row, share one core, which with 100 clients was at "
+        f"least {busy:.0%} busy: they set the pace. What is between them has the other core to itself. {disturbed} of "
+        f"{len(slices)} slices were disturbed (clock, other programs) and left out where others remained.",
+        "direct is the kernel's forwarding, all of it on the first core. testpmd io (forwards without looking) and "
+        "pointsman poll AF_XDP sockets in copy mode; HAProxy and nginx use the kernel's TCP.",
+        "pointsman and HAProxy read the Host field and choose by it. nginx stream cannot: ssl_preread finds no TLS in "
+        "plain HTTP, and all goes to one group of servers. It does less.",
     ]
 
 
@@ -79,19 +91,21 @@ def markdown(cells: list[Cell], slices: list[Slice]) -> str:
     lines = ["| load | through | requests/s | ± | median µs | p99 µs | to direct | to testpmd io |",
              "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |"]
     lines += [_row(cell, cells) for cell in cells]
-    lines += [f"- {note}" for note in _notes(cells, slices)]
+    for note in _notes(cells, slices):
+        lines += textwrap.wrap(note, LINE, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
     return "\n".join(lines)
 
 
 def write_json(path: str, bench: str, cells: list[Cell]) -> None:
     """Adds a line per figure; one with two references has two lines."""
     with open(path, "a", encoding="utf-8") as file:
-        def line(metric: str, value: float, unit: str, reference: str | None = None, ratio: float | None = None) -> None:
+        def line(metric: str, value: float, unit: str, reference: str | None = None,
+                 ratio: float | None = None) -> None:
             file.write(json.dumps({"bench": bench, "metric": metric, "value": round(value, 4), "unit": unit,
                                    "reference": reference, "ratio": ratio and round(ratio, 4)}) + "\n")
 
         for cell in cells:
-            base = f"{cell.mode.name}.{cell.variant}"
+            base = f"{cell.mode.name}.{re.sub('[^a-z]+', '_', cell.variant.lower()).strip('_')}"
             for reference, ratio in _ratios(cell, cells).items():
                 line(f"{base}.requests", cell.rate, "1/s", reference, ratio)
             line(f"{base}.spread", cell.spread, "share of requests")

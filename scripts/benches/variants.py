@@ -178,6 +178,12 @@ def _refuses(variant: Variant, host: str) -> bool:
         return True
 
 
+def logs(variant: Variant, programs: Programs) -> str:
+    """The ends of what its programs have logged."""
+    return "\n".join(f"--- {service.name}\n{balancer.log_tail(programs.run_dir, service.name)}"
+                     for service in variant.services)
+
+
 def start(variant: Variant, programs: Programs) -> None:
     """Returns when a request has gone through it, and been looked at if it peeks."""
     for service in variant.services:
@@ -187,9 +193,7 @@ def start(variant: Variant, programs: Programs) -> None:
         if variant.peeks and not _refuses(variant, UNKNOWN):
             raise ProgramError(f"{variant.name} let the unknown name {UNKNOWN} through: it does not peek")
     except ProgramError as error:
-        logs = [f"--- {service.name}\n{balancer.log_tail(programs.run_dir, service.name)}"
-                for service in variant.services]
-        raise ProgramError("\n".join([str(error), *logs])) from error
+        raise ProgramError(f"{error}\n{logs(variant, programs)}") from error
 
 
 def pids(variant: Variant, programs: Programs) -> list[int | None]:

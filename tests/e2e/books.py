@@ -13,9 +13,10 @@ from rig import Rig
 PORTS = ("north", "south")
 OUTCOMES = ("rx_", "answered_", "drop_")  # each received frame is in exactly one of these
 MADE = ("tx_syn", "tx_ack", "tx_data", "tx_answer", "tx_rst")  # frames that a worker makes by itself
-RULES = "table netdev books {" + "".join(
-    f' counter {port}_{way} {{ }} chain {port}_{way} {{ type filter hook {hook} device "{port}" priority 0;'
-    f' counter name "{port}_{way}"; }}' for port in PORTS for way, hook in (("in", "ingress"), ("out", "egress"))) + " }"
+RULES = "table netdev books {\n" + "".join(
+    f'counter {port}_{way} {{ }}\n'
+    f'chain {port}_{way} {{ type filter hook {hook} device "{port}" priority 0; counter name "{port}_{way}"; }}\n'
+    for port in PORTS for way, hook in (("in", "ingress"), ("out", "egress"))) + "}\n"
 SETTLE_SECONDS = 6.0
 
 

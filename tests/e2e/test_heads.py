@@ -246,6 +246,7 @@ def _replies_at_deadline(clients: dict[str, tuple[int, bytes]],
                          endless: dict[str, Iterator[bytes]]) -> dict[str, wire.Reply]:
     """All at the same time: sends each one's bytes, the endless ones' further bytes every 50 ms, and reads until all
     connections have ended."""
+    limit = time.monotonic() + 5 * HEAD_SECONDS
     started, socks, data = {}, {}, dict.fromkeys(clients, b"")
     replies: dict[str, wire.Reply] = {}
     for what, (port, head) in clients.items():
@@ -253,6 +254,7 @@ def _replies_at_deadline(clients: dict[str, tuple[int, bytes]],
         socks[sock := client.connect(port)] = what
         sock.sendall(head)
     while socks:
+        assert time.monotonic() < limit, f"no end of {list(socks.values())}"
         for sock in select.select(list(socks), [], [], 0.05)[0]:
             what = socks[sock]
             received = sock.recv(65536)

@@ -51,6 +51,7 @@ def test_stopped_host_costs_no_connection(rig: Rig) -> None:
     stopped, other = OSE1.hosts
     rig.host_stop(stopped)
     assert_all_succeed("only1.ch", 200, rig)
+    assert rig.totals()["connections_retried"] > 0, rig.totals()
     await_health(rig, stopped, False, SHOWN_UNHEALTHY)
     with traffic.Load("only1.ch", rate=200) as load:
         rig.host_start(stopped)
@@ -132,12 +133,14 @@ def test_health_answer_that_stops_or_never_comes(rig: Rig) -> None:
 
 def _assert_no_host_left(rig: Rig, *reasons: str) -> None:
     """only1.ch is on ose1 alone: 503 with one of these reasons, the TLS alert, and never ose2, which lacks the name."""
+    before = [rig.hosts()[host]["total"] for host in OSE2.hosts]
     for _ in range(10):
         answer = wire.exchange(80, b"GET / HTTP/1.1\r\nHost: only1.ch\r\nConnection: close\r\n\r\n").http
         assert answer.status == 503, answer
         assert answer.text in [f"pointsman: {reason} the host name only1.ch" for reason in reasons], answer
         assert answer.headers["retry-after"] == "5", answer
         assert wire.exchange(443, wire.TlsByHand(rig.tls, "only1.ch").hello).alert == INTERNAL_ERROR
+    assert [rig.hosts()[host]["total"] for host in OSE2.hosts] == before
 
 
 def test_all_hosts_of_a_route_down(rig: Rig) -> None:

@@ -32,7 +32,7 @@ FAULTS: list[tuple[str, dict[str, Any]]] = [
     ("$.paths.run", {"paths": {"run": "run"}}),
     ("$.clusters[0].routes[0].weight", {"clusters": [{"name": "ose1", "source": "static", "hosts": [],
                                                       "routes": [{"host": "app1.ch", "weight": 101}]}]}),
-    ("$.liseners", {"liseners": []}),
+    ("$", {"liseners": []}),
 ]
 
 
@@ -88,17 +88,24 @@ def as_nobody(rig: Rig, name: str) -> list[str]:
     return ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", path]
 
 
+def check(rig: Rig, path: str) -> list[str]:
+    """What --check says of a configuration with faults, without any privilege."""
+    done = run(rig, *as_nobody(rig, CONTROL), "--check", path)
+    assert done.returncode == 1 and not done.stdout, (done.returncode, done.stdout)
+    return done.stderr.splitlines()
+
+
 def test_check_reports_every_fault(rig: Rig) -> None:
     """--check needs neither root nor hugepages and lists all faults, each with path, reason and expected form."""
     config = rig.default_config()
     for _, difference in FAULTS:
         config = merged(config, difference)
     path = write(rig, config, "faulty")
-    lines = errors_of(run(rig, *as_nobody(rig, CONTROL), "--check", path))
+    lines = check(rig, path)
     for fault, _ in FAULTS:
-        own = [line for line in lines if f"{fault}: " in line]
+        own = [line for line in lines if line.startswith(f"{fault}: ")]
         assert len(own) == 1 and "; expected " in own[0], (fault, lines)
-    assert len(lines) == len(FAULTS), lines
+    assert len(lines) == len(FAULTS) + 1 and f"{len(FAULTS)} errors" in lines[-1], lines
     for name in (CONTROL, DATAPLANE):
         started = errors_of(run(rig, program_path(rig, name), "--config", path))
         assert any("$.listeners[0].port: " in line for line in started), started
@@ -108,7 +115,8 @@ def test_check_accepts_the_demo(rig: Rig) -> None:
     """The demo's own configuration is right."""
     path = write(rig, rig.default_config(), "right")
     done = run(rig, *as_nobody(rig, CONTROL), "--check", path)
-    assert done.returncode == 0 and ERROR not in done.stderr, done.stderr
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    assert_says(done.stdout, "right.json", "2 clusters")
 
 
 def test_check_of_no_json(rig: Rig) -> None:
@@ -116,12 +124,8 @@ def test_check_of_no_json(rig: Rig) -> None:
     path = f"{rig.run_dir}/broken.json"
     with open(path, "w", encoding="ascii") as file:
         file.write('{\n  "ports": [,]\n}\n')
-    lines = errors_of(run(rig, program_path(rig, CONTROL), "--check", path))
-    assert len(lines) == 1
-    assert_says(lines[0], "broken.json", "line 2", "column")
-    lines = errors_of(run(rig, program_path(rig, CONTROL), "--check", f"{rig.run_dir}/nowhere.json"))
-    assert len(lines) == 1
-    assert_says(lines[0], "nowhere.json", "No such file")
+    assert_says(check(rig, path)[0], "broken.json", "line 2", "column")
+    assert_says(check(rig, f"{rig.run_dir}/nowhere.json")[0], "nowhere.json", "No such file")
 
 
 def test_admin_listen_needs_allow_from(rig: Rig) -> None:
@@ -160,25 +164,29 @@ def test_not_root(rig: Rig) -> None:
     """Both programs say what they need root for."""
     rig.stop()
     path = write(rig, rig.default_config(), "nobody")
-    for name in (DATAPLANE, CONTROL):
+    for name, mend in ((DATAPLANE, "root"), (CONTROL, "root|user who may")):
         lines = errors_of(run(rig, *as_nobody(rig, name), "--config", path))
         assert len(lines) == 1, lines
-        assert_says(lines[0], "root")
+        assert_says(lines[0], mend)
 
 
 def test_second_instance(rig: Rig) -> None:
     """A second one of each program is refused with the pid of the first, which goes on."""
     rig.start()
     assert rig.config
+    first = rig.programs.status()
     path = write(rig, rig.config, "second")
     for name in (DATAPLANE, CONTROL):
         line = refusal(rig, name, path)
         assert_says(line, "another", str(rig.programs.pid(name)), "stop it")
     elsewhere = {"paths": {"run": f"{rig.run_dir}/elsewhere", "state": f"{rig.run_dir}/elsewhere"}}
-    line = refusal(rig, DATAPLANE, write(rig, merged(rig.config, elsewhere), "elsewhere"))
-    assert_says(line, "north", "another pointsman-dataplane", str(rig.programs.pid(DATAPLANE)))
+    path = write(rig, merged(rig.config, elsewhere), "elsewhere")
+    lines = errors_of(run(rig, program_path(rig, DATAPLANE), "--config", path))
+    assert len(lines) == 2, lines
+    for line, port in zip(lines, ("north", "south")):
+        assert_says(line, port, "another pointsman-dataplane", str(rig.programs.pid(DATAPLANE)), "stop that one")
     assert fetch("only1.ch").status == 200
-    assert all(state["starts"] == 1 for name, state in rig.programs.status().items() if name in (DATAPLANE, CONTROL))
+    assert rig.programs.status() == first, "the first ones go on"
 
 
 def test_foreign_xdp_program(rig: Rig) -> None:
@@ -202,7 +210,7 @@ def test_dataplane_of_another_version(rig: Rig) -> None:
     with open(run_file, "w", encoding="ascii") as file:
         json.dump(content | {"version": content["version"] + 1}, file)
     path = write(rig, rig.config, "version")
-    line = refusal(rig, CONTROL, path)
+    line = refusal(rig, CONTROL, path, timeout=5)
     assert_says(line, "version", "release|build")
     assert fetch("only1.ch").status == 200
 

@@ -27,34 +27,39 @@ class Look:
 
 
 class Watch:
-    """A thread in pm-client that makes one connection after the other, each with one request:
+    """Threads in pm-client that make one connection after the other, each with one request. A lost SYN is no silence:
+    Linux repeats it after a second.
 
         with Watch("only1.ch") as watch: ...
         assert not watch.met(SILENT)
     """
 
-    def __init__(self, name: str, patience: float = 1.0, pause: float = 0.02) -> None:
+    def __init__(self, name: str, patience: float = 1.5, pause: float = 0.05, threads: int = 5) -> None:
         self.name = name
         self.patience = patience
         self.pause = pause
         self.looks: list[Look] = []
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._threads = [threading.Thread(target=self._work, args=(i * pause / threads,), daemon=True)
+                         for i in range(threads)]
 
     def __enter__(self) -> Watch:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
 
     def met(self, outcome: str, since: float = 0.0) -> list[Look]:
         """The looks with this outcome that began at or after `since`."""
         return [look for look in self.looks if look.outcome == outcome and look.begun >= since]
 
-    def _work(self) -> None:
+    def _work(self, delay: float) -> None:
         netns.enter(names.CLIENT)
+        self._over.wait(delay)  # spread evenly, so that somebody looks at every moment
         while not self._over.wait(self.pause):
             begun = time.monotonic()
             outcome, detail = self._look()

@@ -26,8 +26,8 @@ static void fill(uint8_t *at, size_t len, uint64_t key)
 static size_t http_head(uint8_t *out, const struct exchange *exchange)
 {
 	size_t want = exchange->plan.head_len;
-	int len = snprintf((char *)out, HEAD_ROOM, "GET /%u HTTP/1.1\r\nHost: %s\r\n", exchange->number,
-			   exchange->plan.name);
+	int len =
+	    snprintf((char *)out, HEAD_ROOM, "GET /%u HTTP/1.1\r\nHost: %s\r\n", exchange->number, exchange->plan.name);
 	static const char pad[] = "X-Pad: ";
 	size_t at = (size_t)len;
 	if (want > at + sizeof(pad) - 1 + 4) {
@@ -123,7 +123,7 @@ static void make_content(struct exchange *exchange)
 		exchange->head_len = plan->request_len;
 	} else if (plan->tls)
 		exchange->head_len = app_client_hello(head, sizeof(head), plan->name, plan->head_len, plan->record_size,
-						      exchange->number * 77u + 1);
+		                                      exchange->number * 77u + 1);
 	else
 		exchange->head_len = http_head(head, exchange);
 	exchange->up_len = exchange->head_len + plan->up;
@@ -162,10 +162,11 @@ static void check_finished(struct exchange *exchange)
 	exchange->rig->unfinished--;
 	if (!exchange->plan.answer && !exchange->plan.may_fail && !app_complete(exchange))
 		sim_fail(sim_of(exchange),
-			 "exchange %u failed: client has %zu of %zu bytes, FIN %d, end %d; server %zu of %zu, FIN %d, end %d",
-			 exchange->number, exchange->client_bytes, exchange->down_len, exchange->client_has_fin,
-			 exchange->client_end, exchange->server_bytes, exchange->up_len, exchange->server_has_fin,
-			 exchange->server_end);
+		         "exchange %u failed: client has %zu of %zu bytes, FIN %d, end %d; server %zu of %zu, FIN %d, "
+		         "end %d",
+		         exchange->number, exchange->client_bytes, exchange->down_len, exchange->client_has_fin,
+		         exchange->client_end, exchange->server_bytes, exchange->up_len, exchange->server_has_fin,
+		         exchange->server_end);
 }
 
 void app_fail_unfinished(struct rig *rig)
@@ -173,12 +174,12 @@ void app_fail_unfinished(struct rig *rig)
 	for (struct exchange *exchange = rig->exchanges; exchange; exchange = exchange->next)
 		if (!exchange->finished)
 			sim_fail(rig->sim,
-				 "exchange %u (%s) is not finished: client has %zu of %zu bytes, state %d, end %d; "
-				 "server %zu of %zu, state %d, end %d",
-				 exchange->number, exchange->plan.name, exchange->client_bytes, exchange->down_len,
-				 exchange->client->state, exchange->client_end, exchange->server_bytes,
-				 exchange->up_len, exchange->server ? (int)exchange->server->state : -1,
-				 exchange->server_end);
+			         "exchange %u (%s) is not finished: client has %zu of %zu bytes, state %d, end %d; "
+			         "server %zu of %zu, state %d, end %d",
+			         exchange->number, exchange->plan.name, exchange->client_bytes, exchange->down_len,
+			         exchange->client->state, exchange->client_end, exchange->server_bytes,
+			         exchange->up_len, exchange->server ? (int)exchange->server->state : -1,
+			         exchange->server_end);
 	sim_fail(rig->sim, "unfinished exchanges are miscounted");
 }
 
@@ -287,9 +288,9 @@ static void client_data(struct sim_tcp *tcp, void *context, const uint8_t *bytes
 		memcpy(exchange->answer + exchange->answer_len, bytes, n < len ? n : len);
 		exchange->answer_len += n < len ? n : len;
 	} else if (exchange->client_bytes + len > exchange->down_len ||
-		   memcmp(exchange->down + exchange->client_bytes, bytes, len) != 0)
-		sim_fail(sim_of(exchange), "exchange %u: the client gets wrong bytes at %zu: \"%.60s\"", exchange->number,
-			 exchange->client_bytes, bytes);
+	           memcmp(exchange->down + exchange->client_bytes, bytes, len) != 0)
+		sim_fail(sim_of(exchange), "exchange %u: the client gets wrong bytes at %zu: \"%.60s\"",
+		         exchange->number, exchange->client_bytes, bytes);
 	exchange->client_bytes += len;
 	client_closes(exchange);
 }
@@ -300,10 +301,11 @@ static void client_finished(struct sim_tcp *tcp, void *context)
 	exchange->client_has_fin = true;
 	if (!exchange->plan.answer && !exchange->plan.may_fail && exchange->client_bytes != exchange->down_len)
 		sim_fail(sim_of(exchange), "exchange %u: FIN after %zu of %zu bytes", exchange->number,
-			 exchange->client_bytes, exchange->down_len);
+		         exchange->client_bytes, exchange->down_len);
 	if (exchange->plan.closing == APP_NOBODY)
 		return;
-	if (!exchange->wrote_all && exchange->plan.closing == APP_SERVER_HALF && exchange->written == exchange->head_len)
+	if (!exchange->wrote_all && exchange->plan.closing == APP_SERVER_HALF &&
+	    exchange->written == exchange->head_len)
 		write_rest(exchange);
 	else if (exchange->plan.answer)
 		sim_tcp_shutdown(tcp);
@@ -317,7 +319,7 @@ static void client_finished(struct sim_tcp *tcp, void *context)
 static enum sim_tcp_end judge_end(const struct exchange *exchange, const struct sim_tcp *tcp, enum sim_tcp_end end)
 {
 	bool all = exchange->client_bytes == exchange->down_len && exchange->server_bytes == exchange->up_len &&
-		   exchange->client_has_fin && exchange->server_has_fin;
+	           exchange->client_has_fin && exchange->server_has_fin;
 	return end == SIM_END_RESET && exchange->rig->lossy && all && tcp->fin_queued ? SIM_END_NORMAL : end;
 }
 
@@ -384,15 +386,15 @@ struct exchange *app_start(struct rig *rig, const struct app_plan *plan)
 	rig->unfinished++;
 	exchange->started_at = rig->sim->now;
 
-	struct sim_host *host = plan->from == APP_FAR ? &rig->client
-			      : plan->from == APP_NEAR ? &rig->near
-						       : &rig->routers[0].host;
+	struct sim_host *host = plan->from == APP_FAR    ? &rig->client
+	                        : plan->from == APP_NEAR ? &rig->near
+	                                                 : &rig->routers[0].host;
 	uint32_t local = host->address | (plan->from == APP_FAR ? plan->client + 1 : 0);
 	uint16_t port = plan->port ? plan->port : rig->next_port++;
 	if (rig->next_port < 1024)
 		rig->next_port = 20000;
 	exchange->client = sim_tcp_connect(host, local, port, RIG_VIP, plan->tls ? 443 : 80, exchange->plan.iss,
-					   &exchange->plan.client_params, &client_events, exchange);
+	                                   &exchange->plan.client_params, &client_events, exchange);
 	return exchange;
 }
 
@@ -457,7 +459,7 @@ static void server_data(struct sim_tcp *tcp, void *context, const uint8_t *bytes
 	if (exchange->server_bytes + len > exchange->up_len ||
 	    memcmp(exchange->up + exchange->server_bytes, bytes, len) != 0)
 		sim_fail(sim_of(exchange), "exchange %u: the server gets wrong bytes at %zu", exchange->number,
-			 exchange->server_bytes);
+		         exchange->server_bytes);
 	bool had_head = exchange->server_bytes >= exchange->head_len;
 	exchange->server_bytes += len;
 	if (!had_head && exchange->server_bytes >= exchange->head_len) {
@@ -467,7 +469,8 @@ static void server_data(struct sim_tcp *tcp, void *context, const uint8_t *bytes
 		if (exchange->plan.closing != APP_CLIENT_HALF)
 			respond_soon(exchange);
 	}
-	if (exchange->plan.closing == APP_SERVER_FIRST && exchange->responded && exchange->server_bytes == exchange->up_len)
+	if (exchange->plan.closing == APP_SERVER_FIRST && exchange->responded &&
+	    exchange->server_bytes == exchange->up_len)
 		sim_tcp_shutdown(tcp);
 	close_when_done(exchange);
 }
@@ -478,7 +481,7 @@ static void server_finished(struct sim_tcp *tcp, void *context)
 	exchange->server_has_fin = true;
 	if (!exchange->plan.may_fail && exchange->server_bytes != exchange->up_len)
 		sim_fail(sim_of(exchange), "exchange %u: FIN after %zu of %zu bytes", exchange->number,
-			 exchange->server_bytes, exchange->up_len);
+		         exchange->server_bytes, exchange->up_len);
 	if (exchange->plan.closing == APP_CLIENT_HALF)
 		respond_soon(exchange);
 	else if (exchange->responded && exchange->plan.closing != APP_NOBODY)
@@ -528,7 +531,7 @@ static void check_syn(const struct rig_router *router, const struct exchange *ex
 		sim_fail(sim, "SYN to router %u: MSS %u, the client's is %u", router->index, syn->mss, client->mss);
 	if (syn->window_scale != client->window_scale)
 		sim_fail(sim, "SYN to router %u: scale %u, the client's is %u", router->index, syn->window_scale,
-			 client->window_scale);
+		         client->window_scale);
 	if (syn->sack_permitted != client->sack || syn->other_option)
 		sim_fail(sim, "SYN to router %u: options differ from the client's", router->index);
 	if (syn->destination_port != (exchange->plan.tls ? 443 : 80))
@@ -558,7 +561,7 @@ static void check_elected(const struct rig_router *router, const struct exchange
 			return;
 	}
 	sim_fail(rig->sim, "exchange %u for %s reaches router %u, whose cluster must not get it", exchange->number,
-		 exchange->plan.name, router->index);
+	         exchange->plan.name, router->index);
 }
 
 static void icmp_unreachable(struct rig_router *router, const struct sim_segment *syn)
@@ -570,7 +573,7 @@ static void icmp_unreachable(struct rig_router *router, const struct sim_segment
 }
 
 static enum sim_accept accept_syn(void *context, const struct sim_segment *syn, struct sim_tcp_params *params,
-				  const struct sim_tcp_events **events, void **connection_context)
+                                  const struct sim_tcp_events **events, void **connection_context)
 {
 	struct rig_router *router = context;
 	struct sim *sim = router->rig->sim;
@@ -588,7 +591,8 @@ static enum sim_accept accept_syn(void *context, const struct sim_segment *syn, 
 	if (router->mode == RIG_ROUTER_REFUSES)
 		return SIM_REFUSE;
 	if (exchange->plan.answer)
-		sim_fail(sim, "exchange %u reaches router %u instead of being answered", exchange->number, router->index);
+		sim_fail(sim, "exchange %u reaches router %u instead of being answered", exchange->number,
+		         router->index);
 	*params = router->params;
 	*events = &server_events;
 	*connection_context = exchange;

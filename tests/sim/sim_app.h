@@ -26,19 +26,19 @@ struct app_plan {
 	const char *name; /* host name */
 	bool tls;
 	enum app_from from;
-	uint32_t client; /* which client address */
-	uint16_t port;   /* of the client; 0: the next one */
-	size_t head_len; /* padded to this; 0: as it comes */
-	unsigned write_size;   /* the head is written in pieces of so many bytes; 0: at once */
-	uint64_t write_gap_us; /* between pieces */
-	unsigned record_size;  /* ClientHello in TLS records of so many bytes; 0: one */
+	uint32_t client;        /* which client address */
+	uint16_t port;          /* of the client; 0: the next one */
+	size_t head_len;        /* padded to this; 0: as it comes */
+	unsigned write_size;    /* the head is written in pieces of so many bytes; 0: at once */
+	uint64_t write_gap_us;  /* between pieces */
+	unsigned record_size;   /* ClientHello in TLS records of so many bytes; 0: one */
 	const uint8_t *request; /* sent instead of a head made from the plan; never compared */
 	size_t request_len;
-	size_t up, down; /* bytes behind the head, bytes of the response */
+	size_t up, down;   /* bytes behind the head, bytes of the response */
 	uint64_t think_us; /* of the server, before the response */
 	enum app_closing closing;
 	struct sim_tcp_params client_params; /* receive_buffer 0: usual ones */
-	uint32_t iss; /* 0: by chance, often close to the wrap */
+	uint32_t iss;                        /* 0: by chance, often close to the wrap */
 	bool answer;   /* an answer of the balancer is awaited: bytes are kept, not compared, nobody must be reached */
 	bool may_fail; /* ends of all kinds are noted, not judged */
 };

@@ -229,7 +229,8 @@ static void print_entry(const struct sim_trace_entry *entry)
 		if (tcp[13] & 1u << i)
 			fputc(names[i], stderr);
 	unsigned header = (unsigned)(tcp[12] >> 4) * 4, payload = (unsigned)(ip[2] << 8 | ip[3]) - 20 - header;
-	fprintf(stderr, "] seq %u ack %u win %u len %u", read32(tcp + 4), read32(tcp + 8), tcp[14] << 8 | tcp[15], payload);
+	fprintf(stderr, "] seq %u ack %u win %u len %u", read32(tcp + 4), read32(tcp + 8), tcp[14] << 8 | tcp[15],
+	        payload);
 	const uint8_t *end = tcp + header;
 	if (end > entry->bytes + sizeof(entry->bytes))
 		end = entry->bytes + sizeof(entry->bytes);
@@ -251,7 +252,7 @@ void sim_fail(struct sim *sim, const char *format, ...)
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	fprintf(stderr, "at %.6f s: %s\nrun: %s; again with PM_TRACE=1 PM_SEED=%llu\n", (double)sim->now / 1e6, text,
-		sim->label, (unsigned long long)sim->seed);
+	        sim->label, (unsigned long long)sim->seed);
 	fflush(NULL);
 	_exit(1);
 }

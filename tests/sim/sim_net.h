@@ -63,12 +63,13 @@ bool sim_chance(struct sim *sim, unsigned per_10000);
 /* Prints what is wrong, the seed, the label and the trace, and ends the program with 1: a broken run cannot be tidied
  * up, and what it would leak hides what is wrong. */
 __attribute__((format(printf, 2, 3), noreturn)) void sim_fail(struct sim *sim, const char *format, ...);
+/* Fails with the text of the condition. */
+#define sim_check(sim, condition) ((condition) ? (void)0 : sim_fail(sim, "not true: %s", #condition))
 /* A note among the packets of the trace; `text` is a constant. */
 void sim_note(struct sim *sim, const char *text);
 
 /* Runs cmocka tests under PM_TEST. */
-#define sim_run_tests(tests)                                                                                           \
-	(cmocka_set_test_filter(getenv("PM_TEST")), cmocka_run_group_tests(tests, NULL, NULL))
+#define sim_run_tests(tests) (cmocka_set_test_filter(getenv("PM_TEST")), cmocka_run_group_tests(tests, NULL, NULL))
 
 /* PM_FACTOR, 1 without it. */
 unsigned sim_factor(void);
@@ -94,7 +95,7 @@ struct sim_link {
 	uint64_t reorder_us;                        /* largest additional delay of a reordered frame */
 	/* Sees every frame (NULL: none). `segment` is NULL for what is not TCP. `ordinal` counts from 0. */
 	void (*filter)(void *context, struct sim_link *link, const struct sim_segment *segment, unsigned ordinal,
-		       struct sim_verdict *verdict);
+	               struct sim_verdict *verdict);
 	void *filter_context;
 	void (*deliver)(void *context, const uint8_t *frame, uint16_t len, bool corrupted);
 	void *deliver_context;

@@ -67,10 +67,10 @@ struct rig {
 	/* To be changed between rig_new and rig_start. */
 	struct config config;
 	struct sim_link north_in, north_out, south_in, south_out; /* "in" leads to the worker */
-	unsigned frames_max; /* frames that the pool has */
-	uint64_t tick_us;    /* 1,000 */
-	bool lossy;          /* set by rig_impair: see judge_end in sim_app.c */
-	bool checked;        /* frames come with verified checksums: never with corrupting links */
+	unsigned frames_max;                                      /* frames that the pool has */
+	uint64_t tick_us;                                         /* 1,000 */
+	bool lossy;                                               /* set by rig_impair: see judge_end in sim_app.c */
+	bool checked; /* frames come with verified checksums: never with corrupting links */
 
 	struct shared_header *shared;
 	struct l3 *l3;

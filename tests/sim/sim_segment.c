@@ -113,7 +113,7 @@ uint16_t sim_segment_write(uint8_t *frame, const struct sim_segment *segment)
 	uint8_t options = write_options(tcp + TCP, segment);
 	uint16_t tcp_len = (uint16_t)(TCP + options + segment->payload_len);
 	write_ip(ip, (uint16_t)(IPV4 + tcp_len), segment->ttl ? segment->ttl : 64, 6, segment->source,
-		 segment->destination);
+	         segment->destination);
 	put16(tcp, segment->source_port);
 	put16(tcp + 2, segment->destination_port);
 	put32(tcp + 4, segment->seq);
@@ -199,6 +199,38 @@ const char *sim_segment_read(const uint8_t *frame, uint16_t len, struct sim_segm
 	segment->payload = tcp + header;
 	segment->payload_len = (uint16_t)(tcp_len - header);
 	return read_options(tcp + TCP, tcp + header, segment);
+}
+
+bool sim_icmp_read(const uint8_t *frame, uint16_t len, struct sim_icmp *icmp, const char **fault)
+{
+	const uint8_t *ip = frame + ETHERNET, *at = ip + IPV4, *quote = at + 8;
+	if (len < ETHERNET + IPV4 + 8 || get16(frame + 12) != 0x0800 || ip[0] != 0x45 || ip[9] != 1)
+		return false;
+	uint16_t total = get16(ip + 2);
+	*fault = NULL;
+	if (finish(sum(ip, IPV4)) != 0)
+		*fault = "wrong IPv4 checksum around ICMP";
+	else if (total < IPV4 + 8 + IPV4 + 8 || total > len - ETHERNET)
+		*fault = "wrong length of an ICMP error";
+	else if (finish(sum(at, total - IPV4)) != 0)
+		*fault = "wrong ICMP checksum";
+	else if (quote[0] != 0x45 || quote[9] != 6 || finish(sum(quote, IPV4)) != 0)
+		*fault = "ICMP quotes no right IPv4 header of TCP";
+	if (*fault)
+		return true;
+	*icmp = (struct sim_icmp){
+	    .type = at[0],
+	    .code = at[1],
+	    .mtu = get16(at + 6),
+	    .source = get32(ip + 12),
+	    .destination = get32(ip + 16),
+	    .quoted_source = get32(quote + 12),
+	    .quoted_destination = get32(quote + 16),
+	    .quoted_source_port = get16(quote + IPV4),
+	    .quoted_destination_port = get16(quote + IPV4 + 2),
+	    .quoted_seq = get32(quote + IPV4 + 4),
+	};
+	return true;
 }
 
 uint16_t sim_icmp_write(uint8_t *frame, uint32_t source, uint8_t type, uint8_t code, uint16_t mtu, const uint8_t *about)

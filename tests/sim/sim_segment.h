@@ -46,9 +46,22 @@ uint16_t sim_segment_write(uint8_t *frame, const struct sim_segment *segment);
 /* Reads and checks everything: lengths, both checksums, options. Returns NULL, or what is wrong. */
 const char *sim_segment_read(const uint8_t *frame, uint16_t len, struct sim_segment *segment);
 
+/* What an ICMP error says about a TCP packet; host byte order. */
+struct sim_icmp {
+	uint8_t type, code;
+	uint16_t mtu;
+	uint32_t source, destination; /* of the error itself */
+	uint32_t quoted_source, quoted_destination;
+	uint16_t quoted_source_port, quoted_destination_port;
+	uint32_t quoted_seq;
+};
+
+/* True if the frame is ICMP at all. `*fault` is NULL, or what is wrong with it. */
+bool sim_icmp_read(const uint8_t *frame, uint16_t len, struct sim_icmp *icmp, const char **fault);
+
 /* An ICMP error from `source` (host byte order) about the IPv4 packet in the frame `about`, quoting its IP header
  * and 8 bytes. `mtu` is for "fragmentation needed". Returns the length of the frame. */
 uint16_t sim_icmp_write(uint8_t *frame, uint32_t source, uint8_t type, uint8_t code, uint16_t mtu,
-			const uint8_t *about);
+                        const uint8_t *about);
 
 #endif

@@ -29,9 +29,10 @@ static int64_t max64(int64_t a, int64_t b)
 
 /* ---- life ---- */
 
-unsigned sim_tcp_bucket(uint32_t local, uint16_t local_port, uint32_t remote, uint16_t remote_port)
+static unsigned bucket_of(uint32_t local, uint16_t local_port, uint32_t remote, uint16_t remote_port)
 {
-	uint32_t h = local * 0x9e3779b1u ^ remote * 0x85ebca6bu ^ ((uint32_t)local_port << 16 | remote_port) * 0xc2b2ae35u;
+	uint32_t h =
+	    local * 0x9e3779b1u ^ remote * 0x85ebca6bu ^ ((uint32_t)local_port << 16 | remote_port) * 0xc2b2ae35u;
 	return (h ^ h >> 15) % 1024;
 }
 
@@ -39,7 +40,7 @@ static void fire_timer(void *context);
 static void fire_ack_timer(void *context);
 
 struct sim_tcp *sim_tcp_new(struct sim_host *host, const struct sim_tcp_params *params,
-			    const struct sim_tcp_events *events, void *context)
+                            const struct sim_tcp_events *events, void *context)
 {
 	struct sim_tcp *tcp = calloc(1, sizeof(*tcp));
 	assert_non_null(tcp);
@@ -59,16 +60,26 @@ struct sim_tcp *sim_tcp_new(struct sim_host *host, const struct sim_tcp_params *
 	return tcp;
 }
 
+struct sim_tcp *sim_tcp_find(const struct sim_host *host, uint32_t local, uint16_t local_port, uint32_t remote,
+                             uint16_t remote_port)
+{
+	struct sim_tcp *tcp = host->buckets[bucket_of(local, local_port, remote, remote_port)];
+	while (tcp && (tcp->local != local || tcp->remote != remote || tcp->local_port != local_port ||
+	               tcp->remote_port != remote_port))
+		tcp = tcp->next_in_bucket;
+	return tcp;
+}
+
 void sim_tcp_insert(struct sim_tcp *tcp)
 {
-	unsigned bucket = sim_tcp_bucket(tcp->local, tcp->local_port, tcp->remote, tcp->remote_port);
+	unsigned bucket = bucket_of(tcp->local, tcp->local_port, tcp->remote, tcp->remote_port);
 	tcp->next_in_bucket = tcp->host->buckets[bucket];
 	tcp->host->buckets[bucket] = tcp;
 }
 
 void sim_tcp_remove(struct sim_tcp *tcp)
 {
-	unsigned bucket = sim_tcp_bucket(tcp->local, tcp->local_port, tcp->remote, tcp->remote_port);
+	unsigned bucket = bucket_of(tcp->local, tcp->local_port, tcp->remote, tcp->remote_port);
 	for (struct sim_tcp **at = &tcp->host->buckets[bucket]; *at; at = &(*at)->next_in_bucket)
 		if (*at == tcp) {
 			*at = tcp->next_in_bucket;
@@ -144,14 +155,14 @@ void sim_host_reset(struct sim_host *host, const struct sim_segment *segment)
 	bool ack = segment->flags & SIM_ACK;
 	uint32_t len = segment->payload_len + !!(segment->flags & SIM_SYN) + !!(segment->flags & SIM_FIN);
 	struct sim_segment reset = {
-		.source = segment->destination,
-		.destination = segment->source,
-		.source_port = segment->destination_port,
-		.destination_port = segment->source_port,
-		.seq = ack ? segment->ack : 0,
-		.ack = ack ? 0 : segment->seq + len,
-		.flags = ack ? SIM_RST : SIM_RST | SIM_ACK,
-		.window_scale = SIM_NO_SCALE,
+	    .source = segment->destination,
+	    .destination = segment->source,
+	    .source_port = segment->destination_port,
+	    .destination_port = segment->source_port,
+	    .seq = ack ? segment->ack : 0,
+	    .ack = ack ? 0 : segment->seq + len,
+	    .flags = ack ? SIM_RST : SIM_RST | SIM_ACK,
+	    .window_scale = SIM_NO_SCALE,
 	};
 	host->resets_sent++;
 	send_segment(host, &reset);
@@ -176,14 +187,14 @@ static uint16_t offer(struct sim_tcp *tcp, bool syn)
 static struct sim_segment segment_of(struct sim_tcp *tcp, uint8_t flags, int64_t seq)
 {
 	return (struct sim_segment){
-		.source = tcp->local,
-		.destination = tcp->remote,
-		.source_port = tcp->local_port,
-		.destination_port = tcp->remote_port,
-		.seq = tcp->iss + (uint32_t)seq,
-		.ack = flags & SIM_ACK ? tcp->irs + (uint32_t)tcp->rcv_nxt : 0,
-		.flags = flags,
-		.window_scale = SIM_NO_SCALE,
+	    .source = tcp->local,
+	    .destination = tcp->remote,
+	    .source_port = tcp->local_port,
+	    .destination_port = tcp->remote_port,
+	    .seq = tcp->iss + (uint32_t)seq,
+	    .ack = flags & SIM_ACK ? tcp->irs + (uint32_t)tcp->rcv_nxt : 0,
+	    .flags = flags,
+	    .window_scale = SIM_NO_SCALE,
 	};
 }
 
@@ -439,8 +450,8 @@ void sim_tcp_measure(struct sim_tcp *tcp, int64_t acknowledged_to)
 /* ---- what applications call ---- */
 
 struct sim_tcp *sim_tcp_connect(struct sim_host *host, uint32_t local, uint16_t local_port, uint32_t remote,
-				uint16_t remote_port, uint32_t iss, const struct sim_tcp_params *params,
-				const struct sim_tcp_events *events, void *context)
+                                uint16_t remote_port, uint32_t iss, const struct sim_tcp_params *params,
+                                const struct sim_tcp_events *events, void *context)
 {
 	struct sim_tcp *tcp = sim_tcp_new(host, params, events, context);
 	tcp->local = local;
@@ -478,7 +489,7 @@ void sim_tcp_shutdown(struct sim_tcp *tcp)
 }
 
 void sim_tcp_send_raw(struct sim_tcp *tcp, uint8_t flags, uint32_t seq, uint32_t ack, const uint8_t *payload,
-		      uint16_t len)
+                      uint16_t len)
 {
 	struct sim_segment segment = segment_of(tcp, flags, 0);
 	segment.seq = seq;
@@ -496,7 +507,7 @@ void sim_tcp_abort(struct sim_tcp *tcp)
 	if (tcp->state != SIM_SYN_SENT) {
 		tcp->host->resets_sent++;
 		sim_tcp_send_raw(tcp, SIM_RST | SIM_ACK, tcp->iss + (uint32_t)tcp->snd_max,
-				 tcp->irs + (uint32_t)tcp->rcv_nxt, NULL, 0);
+		                 tcp->irs + (uint32_t)tcp->rcv_nxt, NULL, 0);
 	}
 	sim_tcp_close(tcp, SIM_END_ABORTED);
 }

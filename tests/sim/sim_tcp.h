@@ -82,10 +82,10 @@ struct sim_tcp {
 	uint8_t *out;
 	size_t out_len, out_room;
 	bool fin_queued;
-	uint16_t peer_mss;    /* of the SYN; 536 if it had none */
-	uint8_t peer_scale;   /* of the SYN, or SIM_NO_SCALE */
-	bool peer_sack;       /* SACK was negotiated */
-	int64_t right_seen;   /* highest right edge of the peer's window */
+	uint16_t peer_mss;  /* of the SYN; 536 if it had none */
+	uint8_t peer_scale; /* of the SYN, or SIM_NO_SCALE */
+	bool peer_sack;     /* SACK was negotiated */
+	int64_t right_seen; /* highest right edge of the peer's window */
 	int64_t cwnd, ssthresh, recover, hole_next;
 	bool recovering;
 	unsigned dup_acks;
@@ -125,20 +125,21 @@ struct sim_host {
 	uint32_t address, mask; /* host byte order: it owns all addresses that equal `address` under `mask` */
 	uint8_t mac[6], gateway_mac[6];
 	struct sim_link *out;
-	bool in_order;  /* nothing overtakes or repeats on the whole way: stricter checks */
+	bool in_order;          /* nothing overtakes or repeats on the whole way: stricter checks */
 	int64_t shrink_allowed; /* bytes by which a window may shrink; for tests with tiny buffers */
-	bool lenient;   /* segments of former connections may come late: no check of what refers to them */
-	bool silent;    /* drops all that comes, sends nothing */
+	bool lenient;           /* segments of former connections may come late: no check of what refers to them */
+	bool silent;            /* drops all that comes, sends nothing */
 	uint64_t time_wait_us;
 	/* Asked for a SYN to (address, port) without a connection; fills `params`, `events` and `context` on
 	 * SIM_ACCEPT. NULL: refuses all. */
 	enum sim_accept (*accept)(void *context, const struct sim_segment *syn, struct sim_tcp_params *params,
-				  const struct sim_tcp_events **events, void **connection_context);
+	                          const struct sim_tcp_events **events, void **connection_context);
 	void *accept_context;
 	/* Every right segment that arrives, before it is processed. May be NULL. */
 	void (*observe)(void *context, const struct sim_segment *segment);
 	struct sim_tcp *all;
 	struct sim_tcp *buckets[1024];
+	unsigned too_big_received;
 	unsigned resets_received, resets_sent, time_wait_challenges, time_wait_killed;
 };
 
@@ -148,8 +149,8 @@ void sim_host_receive(struct sim_host *host, const uint8_t *frame, uint16_t len,
 
 /* Sends the SYN. Valid until sim_host_close. */
 struct sim_tcp *sim_tcp_connect(struct sim_host *host, uint32_t local, uint16_t local_port, uint32_t remote,
-				uint16_t remote_port, uint32_t iss, const struct sim_tcp_params *params,
-				const struct sim_tcp_events *events, void *context);
+                                uint16_t remote_port, uint32_t iss, const struct sim_tcp_params *params,
+                                const struct sim_tcp_events *events, void *context);
 /* Each call is one write; bytes are copied. Nothing happens on a connection that cannot send any more. */
 void sim_tcp_write(struct sim_tcp *tcp, const uint8_t *bytes, size_t len);
 /* FIN behind what was written. */
@@ -162,16 +163,17 @@ void sim_tcp_vanish(struct sim_tcp *tcp);
 void sim_tcp_pause(struct sim_tcp *tcp, bool paused);
 /* A bare segment with any numbers (absolute), apart from the connection's own state. */
 void sim_tcp_send_raw(struct sim_tcp *tcp, uint8_t flags, uint32_t seq, uint32_t ack, const uint8_t *payload,
-		      uint16_t len);
+                      uint16_t len);
 /* All that was written is acknowledged. */
 bool sim_tcp_all_acknowledged(const struct sim_tcp *tcp);
 
 /* ---- between sim_tcp.c and sim_tcp_input.c ---- */
 
-unsigned sim_tcp_bucket(uint32_t local, uint16_t local_port, uint32_t remote, uint16_t remote_port);
 void sim_tcp_input(struct sim_host *host, const struct sim_segment *segment);
+struct sim_tcp *sim_tcp_find(const struct sim_host *host, uint32_t local, uint16_t local_port, uint32_t remote,
+                             uint16_t remote_port);
 struct sim_tcp *sim_tcp_new(struct sim_host *host, const struct sim_tcp_params *params,
-			    const struct sim_tcp_events *events, void *context);
+                            const struct sim_tcp_events *events, void *context);
 void sim_tcp_insert(struct sim_tcp *tcp);
 void sim_tcp_remove(struct sim_tcp *tcp);
 void sim_tcp_output(struct sim_tcp *tcp);

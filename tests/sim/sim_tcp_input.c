@@ -34,7 +34,7 @@ __attribute__((format(printf, 2, 3), noreturn)) static void wrong(const struct s
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	sim_fail(tcp->host->sim, "%s port %u, peer port %u (iss %u irs %u): %s", tcp->host->name, tcp->local_port,
-		 tcp->remote_port, tcp->iss, tcp->irs, text);
+	         tcp->remote_port, tcp->iss, tcp->irs, text);
 }
 
 /* ---- ranges ---- */
@@ -211,7 +211,8 @@ static void take_ack(struct sim_tcp *tcp, const struct view *view)
 		wrong(tcp, "acknowledges %lld, but sent was up to %lld", (long long)view->ack, (long long)tcp->snd_max);
 	}
 	if (view->ack < tcp->snd_una && tcp->host->in_order)
-		wrong(tcp, "acknowledgement goes back from %lld to %lld", (long long)tcp->snd_una, (long long)view->ack);
+		wrong(tcp, "acknowledgement goes back from %lld to %lld", (long long)tcp->snd_una,
+		      (long long)view->ack);
 	if (view->ack < tcp->snd_una) {
 		sample_sack(tcp, view);
 		return;
@@ -228,7 +229,8 @@ static void take_ack(struct sim_tcp *tcp, const struct view *view)
 		tcp->pure_duplicate_acks += segment->sack_count == 0;
 		duplicate_ack(tcp);
 	}
-	if (view->left > tcp->wl_seq || view->ack > tcp->wl_ack || (view->left == tcp->wl_seq && window > tcp->snd_wnd)) {
+	if (view->left > tcp->wl_seq || view->ack > tcp->wl_ack ||
+	    (view->left == tcp->wl_seq && window > tcp->snd_wnd)) {
 		tcp->snd_wnd = window;
 		tcp->wl_seq = view->left;
 		tcp->wl_ack = view->ack;
@@ -275,7 +277,8 @@ static void compare(const struct sim_tcp *tcp, const struct view *view, int64_t 
 {
 	left = max64(left, view->left);
 	right = min64(right, view->left + view->segment->payload_len);
-	if (left < right && memcmp(tcp->in + left, view->segment->payload + (left - view->left), (size_t)(right - left)))
+	if (left < right &&
+	    memcmp(tcp->in + left, view->segment->payload + (left - view->left), (size_t)(right - left)))
 		wrong(tcp, "bytes %lld-%lld are not what they were the first time", (long long)left, (long long)right);
 }
 
@@ -287,7 +290,8 @@ static void store(struct sim_tcp *tcp, const struct view *view)
 	make_room(tcp, right);
 	compare(tcp, view, 1, min64(tcp->rcv_nxt, tcp->fin_at ? tcp->fin_at : tcp->rcv_nxt));
 	for (unsigned i = 0; i < tcp->held.count; i++)
-		compare(tcp, view, tcp->held.at[i].left, min64(tcp->held.at[i].right, tcp->fin_at ? tcp->fin_at : INT64_MAX));
+		compare(tcp, view, tcp->held.at[i].left,
+		        min64(tcp->held.at[i].right, tcp->fin_at ? tcp->fin_at : INT64_MAX));
 	memcpy(tcp->in + left, view->segment->payload + (left - view->left), (size_t)(right - left));
 }
 
@@ -604,20 +608,10 @@ static void time_wait(struct sim_tcp *tcp, const struct sim_segment *segment)
 		challenge(tcp);
 }
 
-static struct sim_tcp *find(const struct sim_host *host, const struct sim_segment *segment)
-{
-	unsigned bucket = sim_tcp_bucket(segment->destination, segment->destination_port, segment->source,
-					 segment->source_port);
-	for (struct sim_tcp *tcp = host->buckets[bucket]; tcp; tcp = tcp->next_in_bucket)
-		if (tcp->local == segment->destination && tcp->remote == segment->source &&
-		    tcp->local_port == segment->destination_port && tcp->remote_port == segment->source_port)
-			return tcp;
-	return NULL;
-}
-
 void sim_tcp_input(struct sim_host *host, const struct sim_segment *segment)
 {
-	struct sim_tcp *tcp = find(host, segment);
+	struct sim_tcp *tcp =
+	    sim_tcp_find(host, segment->destination, segment->destination_port, segment->source, segment->source_port);
 	if (tcp && tcp->vanished)
 		return;
 	if (segment->flags & SIM_RST)
@@ -634,14 +628,42 @@ void sim_tcp_input(struct sim_host *host, const struct sim_segment *segment)
 		synchronized(tcp, segment);
 }
 
+/* "Fragmentation needed" for something in flight: smaller segments from now on (RFC 1191). Other errors are soft. */
+static void receive_icmp(struct sim_host *host, const struct sim_icmp *icmp)
+{
+	struct sim_tcp *tcp = sim_tcp_find(host, icmp->quoted_source, icmp->quoted_source_port,
+	                                   icmp->quoted_destination, icmp->quoted_destination_port);
+	if (icmp->type != 3 || icmp->code != 4)
+		return;
+	if (!tcp || icmp->destination != tcp->local)
+		sim_fail(host->sim, "%s received \"fragmentation needed\" about no connection of its own", host->name);
+	int64_t seq = relative(icmp->quoted_seq, tcp->iss, tcp->snd_una);
+	if (seq < 0 || seq >= tcp->snd_max)
+		wrong(tcp, "\"fragmentation needed\" about %lld, sent was up to %lld", (long long)seq,
+		      (long long)tcp->snd_max);
+	host->too_big_received++;
+	if (seq < tcp->snd_una || icmp->mtu < 108 || tcp->peer_mss <= icmp->mtu - 40)
+		return;
+	tcp->peer_mss = (uint16_t)(icmp->mtu - 40);
+	sim_tcp_retransmit(tcp, tcp->snd_una);
+}
+
 void sim_host_receive(struct sim_host *host, const uint8_t *frame, uint16_t len, bool corrupted)
 {
 	struct sim_segment segment;
 	if (host->silent || corrupted)
 		return;
-	const char *fault = sim_segment_read(frame, len, &segment);
+	const char *fault;
+	struct sim_icmp icmp;
+	bool is_icmp = sim_icmp_read(frame, len, &icmp, &fault);
+	if (!is_icmp)
+		fault = sim_segment_read(frame, len, &segment);
 	if (fault)
 		sim_fail(host->sim, "%s received: %s", host->name, fault);
+	if (is_icmp) {
+		receive_icmp(host, &icmp);
+		return;
+	}
 	if ((segment.destination & host->mask) != (host->address & host->mask))
 		sim_fail(host->sim, "%s received a packet to another address", host->name);
 	if (memcmp(segment.destination_mac, host->mac, 6) != 0 || memcmp(segment.source_mac, host->gateway_mac, 6) != 0)

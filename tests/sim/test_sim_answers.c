@@ -14,14 +14,15 @@
 static size_t write_http(char *out, size_t room, const char *status, const char *reason)
 {
 	bool retry = strncmp(status, "503", 3) == 0;
-	return (size_t)snprintf(out, room,
-				"HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\nConnection: close\r\n"
-				"Cache-Control: no-store\r\n%s\r\npointsman: %s\n",
-				status, strlen(reason) + 12, retry ? "Retry-After: 5\r\n" : "", reason);
+	return (size_t)snprintf(
+	    out, room,
+	    "HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\nConnection: close\r\n"
+	    "Cache-Control: no-store\r\n%s\r\npointsman: %s\n",
+	    status, strlen(reason) + 12, retry ? "Retry-After: 5\r\n" : "", reason);
 }
 
 static const uint8_t unrecognized_name[] = {21, 3, 3, 0, 2, 2, 112}, internal_error[] = {21, 3, 3, 0, 2, 2, 80},
-		     decode_error[] = {21, 3, 3, 0, 2, 2, 50};
+                     decode_error[] = {21, 3, 3, 0, 2, 2, 50};
 
 /* What is wrong with the tables in a case. */
 enum trouble { NONE, ALL_UNHEALTHY, ALL_REFUSE, ALL_GONE };
@@ -38,38 +39,38 @@ struct answer_case {
 };
 
 static const struct answer_case cases[] = {
-	{"unknown name", "nobody.ch", false, NULL, NONE, counter_answer_unknown_name,
-	 "404 Not Found", "no route has the host name nobody.ch", NULL},
-	{"unknown name, written oddly", "nobody.ch", false, "GET / HTTP/1.1\r\nHost: NoBody.CH.:8080\r\n\r\n", NONE,
-	 counter_answer_unknown_name, "404 Not Found", "no route has the host name nobody.ch", NULL},
-	{"two labels before a wildcard", "a.b.wild.ch", false, NULL, NONE, counter_answer_unknown_name,
-	 "404 Not Found", "no route has the host name a.b.wild.ch", NULL},
-	{"the wildcard's own name", "wild.ch", false, NULL, NONE, counter_answer_unknown_name,
-	 "404 Not Found", "no route has the host name wild.ch", NULL},
-	{"no name", "", false, "GET / HTTP/1.0\r\n\r\n", NONE, counter_answer_no_name,
-	 "404 Not Found", "the request names no host", NULL},
-	{"not served on this port", "secure.ch", false, NULL, NONE, counter_answer_not_served,
-	 "503 Service Unavailable", "no cluster serves on this port the host name secure.ch", NULL},
-	{"nothing healthy", "app1.ch", false, NULL, ALL_UNHEALTHY, counter_answer_unhealthy,
-	 "503 Service Unavailable", "no healthy router serves the host name app1.ch", NULL},
-	{"no router hosts", "app1.ch", false, NULL, ALL_GONE, counter_answer_unhealthy,
-	 "503 Service Unavailable", "no healthy router serves the host name app1.ch", NULL},
-	{"all refuse", "app1.ch", false, NULL, ALL_REFUSE, counter_answer_connect_failed,
-	 "503 Service Unavailable", "no router accepted a connection for the host name app1.ch", NULL},
-	{"garbage", "", false, "\001\002 garbage\r\n\r\n", NONE, counter_answer_malformed,
-	 "400 Bad Request", "the request is malformed", NULL},
-	{"two Host fields", "", false, "GET / HTTP/1.1\r\nHost: app1.ch\r\nHost: app1.ch\r\n\r\n", NONE,
-	 counter_answer_malformed, "400 Bad Request", "the request is malformed", NULL},
-	{"no Host field", "", false, "GET / HTTP/1.1\r\nAccept: *\r\n\r\n", NONE, counter_answer_malformed,
-	 "400 Bad Request", "the request is malformed", NULL},
-	{"TLS to the HTTP port", "", false, "\026\003\001\002", NONE, counter_answer_malformed,
-	 "400 Bad Request", "the request is malformed", NULL},
-	{"unknown SNI", "nobody.ch", true, NULL, NONE, counter_answer_unknown_name, NULL, NULL, unrecognized_name},
-	{"no SNI", "", true, NULL, NONE, counter_answer_no_name, NULL, NULL, unrecognized_name},
-	{"unhealthy, TLS", "app1.ch", true, NULL, ALL_UNHEALTHY, counter_answer_unhealthy, NULL, NULL, internal_error},
-	{"all refuse, TLS", "app1.ch", true, NULL, ALL_REFUSE, counter_answer_connect_failed, NULL, NULL, internal_error},
-	{"HTTP to the TLS port", "", true, "GET / HTTP/1.1\r\n", NONE, counter_answer_malformed, NULL, NULL, decode_error},
-	{"SNI is an address", "192.0.2.1", true, NULL, NONE, counter_answer_malformed, NULL, NULL, decode_error},
+    {"unknown name", "nobody.ch", false, NULL, NONE, counter_answer_unknown_name, "404 Not Found",
+     "no route has the host name nobody.ch", NULL},
+    {"unknown name, written oddly", "nobody.ch", false, "GET / HTTP/1.1\r\nHost: NoBody.CH.:8080\r\n\r\n", NONE,
+     counter_answer_unknown_name, "404 Not Found", "no route has the host name nobody.ch", NULL},
+    {"two labels before a wildcard", "a.b.wild.ch", false, NULL, NONE, counter_answer_unknown_name, "404 Not Found",
+     "no route has the host name a.b.wild.ch", NULL},
+    {"the wildcard's own name", "wild.ch", false, NULL, NONE, counter_answer_unknown_name, "404 Not Found",
+     "no route has the host name wild.ch", NULL},
+    {"no name", "", false, "GET / HTTP/1.0\r\n\r\n", NONE, counter_answer_no_name, "404 Not Found",
+     "the request names no host", NULL},
+    {"not served on this port", "secure.ch", false, NULL, NONE, counter_answer_not_served, "503 Service Unavailable",
+     "no cluster serves on this port the host name secure.ch", NULL},
+    {"nothing healthy", "app1.ch", false, NULL, ALL_UNHEALTHY, counter_answer_unhealthy, "503 Service Unavailable",
+     "no healthy router serves the host name app1.ch", NULL},
+    {"no router hosts", "app1.ch", false, NULL, ALL_GONE, counter_answer_unhealthy, "503 Service Unavailable",
+     "no healthy router serves the host name app1.ch", NULL},
+    {"all refuse", "app1.ch", false, NULL, ALL_REFUSE, counter_answer_connect_failed, "503 Service Unavailable",
+     "no router accepted a connection for the host name app1.ch", NULL},
+    {"garbage", "", false, "\001\002 garbage\r\n\r\n", NONE, counter_answer_malformed, "400 Bad Request",
+     "the request is malformed", NULL},
+    {"two Host fields", "", false, "GET / HTTP/1.1\r\nHost: app1.ch\r\nHost: app1.ch\r\n\r\n", NONE,
+     counter_answer_malformed, "400 Bad Request", "the request is malformed", NULL},
+    {"no Host field", "", false, "GET / HTTP/1.1\r\nAccept: *\r\n\r\n", NONE, counter_answer_malformed,
+     "400 Bad Request", "the request is malformed", NULL},
+    {"TLS to the HTTP port", "", false, "\026\003\001\002", NONE, counter_answer_malformed, "400 Bad Request",
+     "the request is malformed", NULL},
+    {"unknown SNI", "nobody.ch", true, NULL, NONE, counter_answer_unknown_name, NULL, NULL, unrecognized_name},
+    {"no SNI", "", true, NULL, NONE, counter_answer_no_name, NULL, NULL, unrecognized_name},
+    {"unhealthy, TLS", "app1.ch", true, NULL, ALL_UNHEALTHY, counter_answer_unhealthy, NULL, NULL, internal_error},
+    {"all refuse, TLS", "app1.ch", true, NULL, ALL_REFUSE, counter_answer_connect_failed, NULL, NULL, internal_error},
+    {"HTTP to the TLS port", "", true, "GET / HTTP/1.1\r\n", NONE, counter_answer_malformed, NULL, NULL, decode_error},
+    {"SNI is an address", "192.0.2.1", true, NULL, NONE, counter_answer_malformed, NULL, NULL, decode_error},
 };
 enum { CASES = sizeof(cases) / sizeof(cases[0]) };
 
@@ -92,7 +93,7 @@ static void check_answer(struct rig *rig, const struct exchange *exchange, const
 		len = write_http(want, sizeof(want), one->status, one->reason);
 	if (exchange->answer_len != len || memcmp(exchange->answer, want, len) != 0)
 		sim_fail(rig->sim, "the answer is wrong: %zu bytes, \"%.*s\"", exchange->answer_len,
-			 (int)exchange->answer_len, exchange->answer);
+		         (int)exchange->answer_len, exchange->answer);
 	if (!exchange->client_has_fin || exchange->client_end != SIM_END_NORMAL)
 		sim_fail(rig->sim, "the answer does not end with FIN");
 }
@@ -108,7 +109,7 @@ static struct app_plan plan_of(const struct answer_case *one)
 }
 
 static void run_case(unsigned test, unsigned number, const struct answer_case *one, unsigned loss,
-		     const struct sim_tcp_params *params, size_t more)
+                     const struct sim_tcp_params *params, size_t more)
 {
 	if (!sim_wanted(test, number))
 		return;
@@ -128,7 +129,7 @@ static void run_case(unsigned test, unsigned number, const struct answer_case *o
 		rig_expect(rig, one->counter, 1);
 		if (exchange->finished_at - exchange->started_at > 20 * SIM_MS)
 			sim_fail(rig->sim, "the answer takes %llu us",
-				 (unsigned long long)(exchange->finished_at - exchange->started_at));
+			         (unsigned long long)(exchange->finished_at - exchange->started_at));
 	} else if (exchange->client_end == SIM_END_NORMAL)
 		check_answer(rig, exchange, one);
 	rig_end(rig, 20 * SIM_SECOND);
@@ -161,7 +162,7 @@ static void test_small_and_busy(void **state)
 
 /* A head that never ends, or never begins. */
 static void run_slow(unsigned number, bool tls, size_t bytes, uint64_t gap, const char *answer, enum counter counter,
-		     uint32_t limit_ms)
+                     uint32_t limit_ms)
 {
 	if (!sim_wanted(65, number))
 		return;
@@ -173,13 +174,13 @@ static void run_slow(unsigned number, bool tls, size_t bytes, uint64_t gap, cons
 	rig_start(rig);
 	app_client_hello(hello, sizeof(hello), "app1.ch", 0, 0, 1);
 	struct app_plan plan = {
-		.name = "",
-		.tls = tls,
-		.answer = true,
-		.request = tls ? hello : request,
-		.request_len = bytes,
-		.write_size = 1,
-		.write_gap_us = gap,
+	    .name = "",
+	    .tls = tls,
+	    .answer = true,
+	    .request = tls ? hello : request,
+	    .request_len = bytes,
+	    .write_size = 1,
+	    .write_gap_us = gap,
 	};
 	struct exchange *exchange = app_start(rig, &plan);
 	rig_run_all(rig, 30 * SIM_SECOND);
@@ -217,7 +218,7 @@ static void run_size(unsigned number, bool tls, size_t len, bool scaled)
 	snprintf(rig->sim->label, sizeof(rig->sim->label), "head of %zu bytes, TLS %d", len, tls);
 	rig_start(rig);
 	struct app_plan plan = {
-		.name = "only1.ch", .tls = tls, .head_len = len, .record_size = 8000, .down = 10, .answer = too_large};
+	    .name = "only1.ch", .tls = tls, .head_len = len, .record_size = 8000, .down = 10, .answer = too_large};
 	plan.client_params = app_usual_params();
 	if (!scaled)
 		plan.client_params.window_scale = SIM_NO_SCALE, plan.client_params.receive_buffer = 65535;
@@ -226,9 +227,9 @@ static void run_size(unsigned number, bool tls, size_t len, bool scaled)
 		sim_fail(rig->sim, "the head has %zu bytes", exchange->head_len);
 	rig_run_all(rig, 30 * SIM_SECOND);
 	struct answer_case large = {
-		.status = "400 Bad Request",
-		.reason = "the request head is too large",
-		.alert = tls ? decode_error : NULL,
+	    .status = "400 Bad Request",
+	    .reason = "the request head is too large",
+	    .alert = tls ? decode_error : NULL,
 	};
 	if (too_large) {
 		check_answer(rig, exchange, &large);
@@ -239,7 +240,8 @@ static void run_size(unsigned number, bool tls, size_t len, bool scaled)
 
 static void test_size(void **state)
 {
-	static const size_t sizes[] = {2040, 2047, 2048, 2049, 4096, 16000, 16383, 16384, 16385, 16511, 16512, 16513, 20000};
+	static const size_t sizes[] = {2040,  2047,  2048,  2049,  4096,  16000, 16383,
+	                               16384, 16385, 16511, 16512, 16513, 20000};
 	for (unsigned i = 0; i < 13; i++)
 		for (unsigned tls = 0; tls < 2; tls++)
 			for (unsigned scaled = 0; scaled < 2; scaled++)
@@ -256,15 +258,16 @@ static void test_default_cluster(void **state)
 	struct app_plan plan = {.name = "nobody.ch", .down = 100};
 	struct exchange *exchange = app_start(rig, &plan);
 	rig_run_all(rig, SIM_SECOND);
-	assert_true(app_router(exchange) >= 2);
+	sim_check(rig->sim, app_router(exchange) >= 2);
 	plan.tls = plan.answer = true;
 	exchange = app_start(rig, &plan);
 	rig_run_all(rig, SIM_SECOND);
-	assert_int_equal(exchange->answer_len, 7);
-	plan = (struct app_plan){.name = "", .request = (const uint8_t *)"GET / HTTP/1.0\r\n\r\n", .request_len = 18, .down = 9};
+	sim_check(rig->sim, exchange->answer_len == 7);
+	plan = (struct app_plan){
+	    .name = "", .request = (const uint8_t *)"GET / HTTP/1.0\r\n\r\n", .request_len = 18, .down = 9};
 	exchange = app_start(rig, &plan);
 	rig_run_all(rig, SIM_SECOND);
-	assert_true(app_router(exchange) >= 2);
+	sim_check(rig->sim, app_router(exchange) >= 2);
 	rig_end(rig, 5 * SIM_SECOND);
 }
 
@@ -279,7 +282,7 @@ static void test_not_ready(void **state)
 	struct app_plan plan = {.name = "app1.ch", .answer = true};
 	struct exchange *exchange = app_start(rig, &plan);
 	rig_run(rig, 500 * SIM_MS);
-	assert_int_equal(rig->sent, 0);
+	sim_check(rig->sim, rig->sent == 0);
 	rig_expect(rig, counter_drop_vip_not_held, 1);
 	shared_set(&rig->shared->vip_held[0], 1);
 	exchange->plan.answer = false;
@@ -290,13 +293,9 @@ static void test_not_ready(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_exact),
-		cmocka_unit_test(test_loss),
-		cmocka_unit_test(test_small_and_busy),
-		cmocka_unit_test(test_slow),
-		cmocka_unit_test(test_size),
-		cmocka_unit_test(test_default_cluster),
-		cmocka_unit_test(test_not_ready),
+	    cmocka_unit_test(test_exact),     cmocka_unit_test(test_loss), cmocka_unit_test(test_small_and_busy),
+	    cmocka_unit_test(test_slow),      cmocka_unit_test(test_size), cmocka_unit_test(test_default_cluster),
+	    cmocka_unit_test(test_not_ready),
 	};
 	return sim_run_tests(tests);
 }

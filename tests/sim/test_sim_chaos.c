@@ -1,7 +1,7 @@
-/* Everything at once, by chance: transfers of all kinds, aborts at any moment, vanished clients, router hosts that change
- * their minds, changed tables, torn resyncs, lost VIPs, lost neighbours, full tables, junk, and a bad network. Each byte
- * that arrives is right, no request is served twice or by a wrong cluster; afterwards nothing is left, all frames are
- * accounted for, and a healed network serves every connection. */
+/* Everything at once, by chance: transfers of all kinds, aborts at any moment, vanished clients, router hosts that
+ * change their minds, changed tables, torn resyncs, lost VIPs, lost neighbours, full tables, junk, and a bad network.
+ * Each byte that arrives is right, no request is served twice or by a wrong cluster; afterwards nothing is left, all
+ * frames are accounted for, and a healed network serves every connection. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,36 +17,37 @@ static struct sim_tcp_params random_params(struct sim *sim, bool client)
 {
 	static const uint16_t mss[] = {1460, 1460, 1360, 536, 0, 100};
 	struct sim_tcp_params params = {
-		.mss = client ? mss[sim_below(sim, 6)] : 1460,
-		.window_scale = (uint8_t)sim_below(sim, 16),
-		.sack = sim_chance(sim, 7000),
-		.nagle = sim_chance(sim, 3000),
-		.ack_with_data = sim_chance(sim, 3000),
-		.receive_buffer = 32768,
-		.delayed_ack_us = sim_chance(sim, 5000) ? 40 * SIM_MS : 0,
-		.retries = 5,
+	    .mss = client ? mss[sim_below(sim, 6)] : 1460,
+	    .window_scale = (uint8_t)sim_below(sim, 16),
+	    .sack = sim_chance(sim, 7000),
+	    .nagle = sim_chance(sim, 3000),
+	    .ack_with_data = sim_chance(sim, 3000),
+	    .receive_buffer = 32768,
+	    .delayed_ack_us = sim_chance(sim, 5000) ? 40 * SIM_MS : 0,
+	    .retries = 5,
 	};
 	return params;
 }
 
 static void start_exchange(struct rig *rig)
 {
-	static const char *const names[] = {"app1.ch", "only1.ch", "only2.ch", "x.wild.ch", "both.ch", "secure.ch", "nobody.ch"};
+	static const char *const names[] = {"app1.ch", "only1.ch",  "only2.ch", "x.wild.ch",
+	                                    "both.ch", "secure.ch", "nobody.ch"};
 	struct sim *sim = rig->sim;
 	struct app_plan plan = {
-		.name = names[sim_below(sim, 7)],
-		.tls = sim_chance(sim, 5000),
-		.from = (enum app_from)sim_below(sim, 3),
-		.client = sim_below(sim, 1000),
-		.head_len = sim_chance(sim, 2000) ? sim_below(sim, 17000) : 0,
-		.write_size = sim_chance(sim, 2000) ? 20 + sim_below(sim, 500) : 0,
-		.write_gap_us = sim_chance(sim, 3000) ? sim_below(sim, 200000) : 0,
-		.up = sim_chance(sim, 5000) ? sim_below(sim, 30000) : 0,
-		.down = sim_below(sim, 30000),
-		.think_us = sim_chance(sim, 3000) ? sim_below(sim, 6000000) : 0,
-		.closing = (enum app_closing)sim_below(sim, APP_NOBODY + 1),
-		.client_params = random_params(sim, true),
-		.may_fail = true,
+	    .name = names[sim_below(sim, 7)],
+	    .tls = sim_chance(sim, 5000),
+	    .from = (enum app_from)sim_below(sim, 3),
+	    .client = sim_below(sim, 1000),
+	    .head_len = sim_chance(sim, 2000) ? sim_below(sim, 17000) : 0,
+	    .write_size = sim_chance(sim, 2000) ? 20 + sim_below(sim, 500) : 0,
+	    .write_gap_us = sim_chance(sim, 3000) ? sim_below(sim, 200000) : 0,
+	    .up = sim_chance(sim, 5000) ? sim_below(sim, 30000) : 0,
+	    .down = sim_below(sim, 30000),
+	    .think_us = sim_chance(sim, 3000) ? sim_below(sim, 6000000) : 0,
+	    .closing = (enum app_closing)sim_below(sim, APP_NOBODY + 1),
+	    .client_params = random_params(sim, true),
+	    .may_fail = true,
 	};
 	if (plan.from == APP_ROUTER && rig->routers[0].host.silent)
 		plan.from = APP_FAR;
@@ -69,25 +70,26 @@ static void inject_junk(struct rig *rig)
 	uint8_t port = (uint8_t)sim_below(sim, 2);
 	static const uint8_t payload[1400] = "GET / HTTP/1.1\r\nHost: app1.ch\r\n\r\n";
 	struct sim_segment segment = {
-		.source = RIG_CLIENTS | 0x1f000 | sim_below(sim, 4096),
-		.destination = sim_chance(sim, 5000) ? RIG_VIP : RIG_POOL + sim_below(sim, 5),
-		.source_port = (uint16_t)sim_below(sim, 1024),
-		.destination_port = sim_chance(sim, 7000) ? (sim_chance(sim, 5000) ? 80 : 443) : (uint16_t)sim_random(sim),
-		.seq = (uint32_t)sim_random(sim),
-		.ack = (uint32_t)sim_random(sim),
-		.window = (uint16_t)sim_random(sim),
-		.flags = (uint8_t)sim_random(sim),
-		.mss = sim_chance(sim, 5000) ? (uint16_t)sim_below(sim, 2000) : 0,
-		.window_scale = (uint8_t)sim_below(sim, 16),
-		.payload = payload,
-		.payload_len = sim_chance(sim, 5000) ? (uint16_t)sim_below(sim, 1400) : 0,
-		.source_mac = rig->client.mac,
-		.destination_mac = rig->client.gateway_mac,
+	    .source = RIG_CLIENTS | 0x1f000 | sim_below(sim, 4096),
+	    .destination = sim_chance(sim, 5000) ? RIG_VIP : RIG_POOL + sim_below(sim, 5),
+	    .source_port = (uint16_t)sim_below(sim, 1024),
+	    .destination_port = sim_chance(sim, 7000) ? (sim_chance(sim, 5000) ? 80 : 443) : (uint16_t)sim_random(sim),
+	    .seq = (uint32_t)sim_random(sim),
+	    .ack = (uint32_t)sim_random(sim),
+	    .window = (uint16_t)sim_random(sim),
+	    .flags = (uint8_t)sim_random(sim),
+	    .mss = sim_chance(sim, 5000) ? (uint16_t)sim_below(sim, 2000) : 0,
+	    .window_scale = (uint8_t)sim_below(sim, 16),
+	    .payload = payload,
+	    .payload_len = sim_chance(sim, 5000) ? (uint16_t)sim_below(sim, 1400) : 0,
+	    .source_mac = rig->client.mac,
+	    .destination_mac = rig->client.gateway_mac,
 	};
 	uint16_t len = sim_segment_write(frame, &segment);
 	unsigned changes = sim_below(sim, 4);
 	for (unsigned i = 0; i < changes; i++) /* addresses apart: the answer must find somebody */
-		frame[sim_chance(sim, 5000) ? 14 + sim_below(sim, 12) : 34 + sim_below(sim, len - 34u)] = (uint8_t)sim_random(sim);
+		frame[sim_chance(sim, 5000) ? 14 + sim_below(sim, 12) : 34 + sim_below(sim, len - 34u)] =
+		    (uint8_t)sim_random(sim);
 	if (sim_chance(sim, 2000))
 		len = (uint16_t)sim_below(sim, len + 1u);
 	rig_inject(rig, port, frame, len);
@@ -103,14 +105,14 @@ static void inject_icmp(struct rig *rig)
 		return;
 	const struct sim_tcp *tcp = exchange->client;
 	struct sim_segment segment = {
-		.source = RIG_VIP,
-		.destination = tcp->local,
-		.source_port = tcp->remote_port,
-		.destination_port = tcp->local_port,
-		.seq = sim_chance(sim, 5000) ? tcp->irs + 1 : (uint32_t)sim_random(sim),
-		.window_scale = SIM_NO_SCALE,
-		.source_mac = rig->client.gateway_mac,
-		.destination_mac = rig->client.mac,
+	    .source = RIG_VIP,
+	    .destination = tcp->local,
+	    .source_port = tcp->remote_port,
+	    .destination_port = tcp->local_port,
+	    .seq = sim_chance(sim, 5000) ? tcp->irs + 1 : (uint32_t)sim_random(sim),
+	    .window_scale = SIM_NO_SCALE,
+	    .source_mac = rig->client.gateway_mac,
+	    .destination_mac = rig->client.mac,
 	};
 	sim_segment_write(about, &segment);
 	uint8_t code = (uint8_t)sim_below(sim, 16);
@@ -160,7 +162,7 @@ static void change_tables(struct rig *rig)
 	switch (sim_below(sim, 4)) {
 	case 0:
 		rig_set_weight(rig, route, sim_below(sim, rig->routes[route].share_count),
-			       (uint16_t)(sim_chance(sim, 3000) ? 0 : sim_below(sim, 10001)));
+		               (uint16_t)(sim_chance(sim, 3000) ? 0 : sim_below(sim, 10001)));
 		break;
 	case 1:
 		rig_sync_begun(rig);
@@ -206,7 +208,8 @@ static void configure(struct rig *rig)
 {
 	struct sim *sim = rig->sim;
 	static const unsigned loss[] = {0, 0, 100, 500}, reorder[] = {0, 0, 2500};
-	rig_impair(rig, loss[sim_below(sim, 4)], sim_below(sim, 2) * 100, reorder[sim_below(sim, 3)], sim_below(sim, 3) * 50);
+	rig_impair(rig, loss[sim_below(sim, 4)], sim_below(sim, 2) * 100, reorder[sim_below(sim, 3)],
+	           sim_below(sim, 3) * 50);
 	rig->config.timeouts.idle = 8000;
 	rig->config.timeouts.half_closed = 4000;
 	rig->config.timeouts.head = 3000;
@@ -279,7 +282,7 @@ static void test_chaos(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_chaos),
+	    cmocka_unit_test(test_chaos),
 	};
 	return sim_run_tests(tests);
 }

@@ -19,11 +19,12 @@ static struct rig *make_rig(unsigned test, unsigned number, const char *what)
 	return rig;
 }
 
-static void expect_ends(struct rig *rig, const struct exchange *exchange, enum sim_tcp_end client, enum sim_tcp_end server)
+static void expect_ends(struct rig *rig, const struct exchange *exchange, enum sim_tcp_end client,
+                        enum sim_tcp_end server)
 {
 	if (exchange->client_end != client || exchange->server_end != server)
-		sim_fail(rig->sim, "the client's end is %d, expected %d; the server's %d, expected %d", exchange->client_end,
-			 client, exchange->server_end, server);
+		sim_fail(rig->sim, "the client's end is %d, expected %d; the server's %d, expected %d",
+		         exchange->client_end, client, exchange->server_end, server);
 }
 
 /* A connection that has carried `up` and `down` bytes and stays open. */
@@ -42,17 +43,18 @@ static struct exchange *open_connection(struct rig *rig, size_t up, size_t down)
 
 static void test_fin_orders(void **state)
 {
-	static const char *const names[] = {"client first", "server first", "both at once", "client half", "server half"};
+	static const char *const names[] = {"client first", "server first", "both at once", "client half",
+	                                    "server half"};
 	for (unsigned i = 0; i < 5 * 4; i++) {
 		struct rig *rig = make_rig(70, i, names[i % 5]);
 		rig_start(rig);
 		struct app_plan plan = {
-			.name = "app1.ch",
-			.tls = i / 5 % 2,
-			.up = 5000,
-			.down = 7000,
-			.closing = (enum app_closing)(i % 5),
-			.think_us = i >= 10 ? 700 * SIM_MS : 0,
+		    .name = "app1.ch",
+		    .tls = i / 5 % 2,
+		    .up = 5000,
+		    .down = 7000,
+		    .closing = (enum app_closing)(i % 5),
+		    .think_us = i >= 10 ? 700 * SIM_MS : 0,
 		};
 		app_start(rig, &plan);
 		rig_run_all(rig, 5 * SIM_SECOND);
@@ -73,7 +75,7 @@ struct last_loss {
 };
 
 static void lose_after_fin(void *context, struct sim_link *link, const struct sim_segment *segment, unsigned ordinal,
-			   struct sim_verdict *verdict)
+                           struct sim_verdict *verdict)
 {
 	struct last_loss *loss = context;
 	if (!segment)
@@ -117,7 +119,8 @@ static void test_believed_rst(void **state)
 		else
 			app_client_abort(exchange);
 		rig_run(rig, 2 * SIM_MS);
-		expect_ends(rig, exchange, i % 2 ? SIM_END_RESET : SIM_END_ABORTED, i % 2 ? SIM_END_ABORTED : SIM_END_RESET);
+		expect_ends(rig, exchange, i % 2 ? SIM_END_RESET : SIM_END_ABORTED,
+		            i % 2 ? SIM_END_ABORTED : SIM_END_RESET);
 		rig_expect(rig, counter_ended_rst, 1);
 		rig_expect(rig, counter_flows_lingering, 1);
 		rig_run(rig, 210 * SIM_MS);
@@ -145,7 +148,8 @@ static void test_rst_behind_lost_data(void **state)
 	rig_end(rig, SIM_SECOND);
 }
 
-/* Out of the window: dropped. Inside but not exact: forwarded, answered by a challenge ACK, and the connection lives. */
+/* Out of the window: dropped. Inside but not exact: forwarded, answered by a challenge ACK, and the connection lives.
+ */
 static void run_foreign_rst(unsigned number, bool from_client, int64_t offset, bool forwarded)
 {
 	struct rig *rig = make_rig(74, number, "RST with another number");
@@ -188,7 +192,8 @@ static void test_doubtful_rst(void **state)
 	rig_start(rig);
 	struct exchange *exchange = open_connection(rig, 2000, 3000);
 	rig->south_in.loss = rig->north_out.loss = 10000; /* the challenge ACK gets lost */
-	sim_tcp_send_raw(exchange->client, SIM_RST, exchange->client->iss + (uint32_t)exchange->client->snd_max + 77, 0, NULL, 0);
+	sim_tcp_send_raw(exchange->client, SIM_RST, exchange->client->iss + (uint32_t)exchange->client->snd_max + 77, 0,
+	                 NULL, 0);
 	rig_run(rig, SIM_SECOND);
 	rig->south_in.loss = rig->north_out.loss = 0;
 	rig_run(rig, 8900 * SIM_MS);
@@ -196,6 +201,7 @@ static void test_doubtful_rst(void **state)
 	rig_run(rig, 200 * SIM_MS);
 	rig_expect(rig, counter_flows, 0);
 	expect_ends(rig, exchange, SIM_END_RESET, SIM_END_RESET);
+	rig_expect(rig, counter_answered_rst, 0);
 	rig_end(rig, 0);
 }
 
@@ -222,6 +228,7 @@ static void test_idle(void **state)
 		rig_expect(rig, counter_flows, 0);
 		rig_expect(rig, counter_ended_idle, 1);
 		rig_expect(rig, counter_tx_rst, 2);
+		rig_expect(rig, counter_answered_rst, 0); /* the first RST was exact: nobody asked */
 		expect_ends(rig, exchange, SIM_END_RESET, SIM_END_RESET);
 		rig_end(rig, 0);
 	}
@@ -237,7 +244,8 @@ static void test_not_idle(void **state)
 	for (unsigned i = 0; i < 10; i++) {
 		rig_run(rig, (i ? 4900 : 3900) * SIM_MS);
 		struct sim_tcp *tcp = i % 2 ? exchange->client : exchange->server;
-		sim_tcp_send_raw(tcp, SIM_ACK, tcp->iss + (uint32_t)tcp->snd_max, tcp->irs + (uint32_t)tcp->rcv_nxt, NULL, 0);
+		sim_tcp_send_raw(tcp, SIM_ACK, tcp->iss + (uint32_t)tcp->snd_max, tcp->irs + (uint32_t)tcp->rcv_nxt,
+		                 NULL, 0);
 	}
 	rig_expect(rig, counter_flows_spliced, 1);
 	rig_run(rig, 5100 * SIM_MS);
@@ -254,7 +262,11 @@ static void test_vanished_client(void **state)
 		rig->config.timeouts.idle = 20000;
 		rig->sent_limit = 5000;
 		rig_start(rig);
-		struct app_plan plan = {.name = "app1.ch", .up = 20000 * (i / 11), .down = 300000, .may_fail = true, .write_size = i / 11 * 20};
+		struct app_plan plan = {.name = "app1.ch",
+		                        .up = 20000 * (i / 11),
+		                        .down = 300000,
+		                        .may_fail = true,
+		                        .write_size = i / 11 * 20};
 		struct exchange *exchange = app_start(rig, &plan);
 		for (unsigned r = 0; r < RIG_ROUTERS; r++)
 			rig->routers[r].params.retries = 6;
@@ -274,14 +286,14 @@ static void test_client_ends_early(void **state)
 		struct rig *rig = make_rig(79, i, i % 3 == 0 ? "early FIN" : "early RST");
 		rig_start(rig);
 		struct app_plan plan = {
-			.name = "app1.ch",
-			.tls = i % 2,
-			.down = 2000,
-			.up = 3000,
-			.write_size = i % 3 == 1 ? 20 : 0,
-			.write_gap_us = i % 3 == 1 ? 60 : 0,
-			.may_fail = true,
-			.closing = APP_NOBODY,
+		    .name = "app1.ch",
+		    .tls = i % 2,
+		    .down = 2000,
+		    .up = 3000,
+		    .write_size = i % 3 == 1 ? 20 : 0,
+		    .write_gap_us = i % 3 == 1 ? 60 : 0,
+		    .may_fail = true,
+		    .closing = APP_NOBODY,
 		};
 		struct exchange *exchange = app_start(rig, &plan);
 		rig_run(rig, 200 + i / 3 * 20);
@@ -300,7 +312,7 @@ static void test_client_ends_early(void **state)
 }
 
 static void delay_syn_ack(void *context, struct sim_link *link, const struct sim_segment *segment, unsigned ordinal,
-			  struct sim_verdict *verdict)
+                          struct sim_verdict *verdict)
 {
 	if (segment && (segment->flags & SIM_SYN))
 		verdict->delay_us = 50 * SIM_MS;
@@ -320,10 +332,10 @@ static void test_rst_while_connecting(void **state)
 	rig_expect(rig, counter_closed_by_client, 1);
 	rig_expect(rig, counter_answered_rst, 1);
 	rig_expect(rig, counter_flows, 0);
-	assert_int_equal(exchange->connections, 0);
+	sim_check(rig->sim, exchange->connections == 0);
 	for (unsigned i = 0; i < 2; i++)
 		for (struct sim_tcp *tcp = rig->routers[i].host.all; tcp; tcp = tcp->next)
-			assert_int_equal(tcp->end, SIM_END_REFUSED);
+			sim_check(rig->sim, tcp->end == SIM_END_REFUSED);
 	rig_end(rig, 0);
 }
 
@@ -336,7 +348,7 @@ static void test_early_rst_of_server(void **state)
 			rig->routers[r].mode = r == i % RIG_ROUTERS ? RIG_ROUTER_SERVES : RIG_ROUTER_RESETS_EARLY;
 		rig_start(rig);
 		struct app_plan plan = {
-			.name = "app1.ch", .tls = i % 2, .up = 4000 * (i / 4), .down = 2000, .write_size = i / 4 * 15};
+		    .name = "app1.ch", .tls = i % 2, .up = 4000 * (i / 4), .down = 2000, .write_size = i / 4 * 15};
 		struct exchange *exchange = app_start(rig, &plan);
 		rig_run_all(rig, SIM_SECOND);
 		if (app_router(exchange) != (int)(i % RIG_ROUTERS))
@@ -365,7 +377,8 @@ static void test_late_rst_of_server(void **state)
 	for (unsigned i = 0; i < 40; i++) {
 		struct rig *rig = make_rig(83, i, "RST of the server while joining");
 		rig_start(rig);
-		struct app_plan plan = {.name = "app1.ch", .up = 30000, .down = 50000, .may_fail = true, .write_size = i % 2 * 9};
+		struct app_plan plan = {
+		    .name = "app1.ch", .up = 30000, .down = 50000, .may_fail = true, .write_size = i % 2 * 9};
 		struct exchange *exchange = app_start(rig, &plan);
 		while (exchange->server_bytes == 0 && sim_step(rig->sim))
 			;
@@ -374,7 +387,7 @@ static void test_late_rst_of_server(void **state)
 		rig_run(rig, 300 * SIM_MS);
 		if (exchange->client_end != SIM_END_RESET || exchange->connections != 1)
 			sim_fail(rig->sim, "the client's end is %d, %u connections", exchange->client_end,
-				 exchange->connections);
+			         exchange->connections);
 		rig_end(rig, 5 * SIM_SECOND);
 	}
 }
@@ -387,7 +400,8 @@ static void test_forgetful_client(void **state)
 	for (unsigned i = 0; i < 3; i++) {
 		struct rig *rig = make_rig(84, i, "the client has forgotten a live connection");
 		rig_start(rig);
-		struct app_plan plan = {.name = "only1.ch", .port = 5555, .down = 10, .closing = APP_NOBODY, .may_fail = true};
+		struct app_plan plan = {
+		    .name = "only1.ch", .port = 5555, .down = 10, .closing = APP_NOBODY, .may_fail = true};
 		if (i == 1)
 			plan.request = (const uint8_t *)"GET", plan.request_len = 3;
 		if (i == 2)
@@ -418,11 +432,13 @@ static void test_shutdown(void **state)
 	struct app_plan plan = {.name = "only1.ch", .answer = true};
 	struct exchange *refused = app_start(rig, &plan);
 	rig_run(rig, 10 * SIM_MS);
-	assert_int_equal(refused->client_end, SIM_END_REFUSED);
+	sim_check(rig->sim, refused->client_end == SIM_END_REFUSED);
 	expect_ends(rig, old, SIM_END_NONE, SIM_END_NONE);
+	uint64_t answered = rig_counter(rig, counter_answered_rst);
 	worker_reset_all(rig->worker, rig->sim->now);
 	rig_run(rig, 10 * SIM_MS);
 	expect_ends(rig, old, SIM_END_RESET, SIM_END_RESET);
+	rig_expect(rig, counter_answered_rst, answered);
 	rig_end(rig, 0);
 }
 
@@ -432,8 +448,13 @@ static void test_reset_all_at_any_time(void **state)
 	for (unsigned i = 0; i < 120; i++) {
 		struct rig *rig = make_rig(86, i, "reset of all");
 		rig_start(rig);
-		struct app_plan plan = {
-			.name = "app1.ch", .tls = i % 2, .up = 3000, .down = 30000, .may_fail = true, .write_size = i % 3 * 17, .write_gap_us = 40};
+		struct app_plan plan = {.name = "app1.ch",
+		                        .tls = i % 2,
+		                        .up = 3000,
+		                        .down = 30000,
+		                        .may_fail = true,
+		                        .write_size = i % 3 * 17,
+		                        .write_gap_us = 40};
 		struct exchange *exchange = app_start(rig, &plan);
 		rig_run(rig, 205 + i * 10);
 		worker_reset_all(rig->worker, rig->sim->now);
@@ -441,7 +462,7 @@ static void test_reset_all_at_any_time(void **state)
 		rig_run(rig, 5 * SIM_SECOND);
 		if (exchange->client_end == SIM_END_NONE || (exchange->server && exchange->server_end == SIM_END_NONE))
 			sim_fail(rig->sim, "somebody was not told: client %d, server %d", exchange->client_end,
-				 exchange->server_end);
+			         exchange->server_end);
 		rig_end(rig, 60 * SIM_SECOND);
 	}
 }
@@ -461,7 +482,7 @@ static void test_vip_moves_away(void **state)
 	rig_run(rig, 200 * SIM_MS);
 	rig_expect(rig, counter_flows, 0);
 	rig_expect(rig, counter_ended_vip_lost, 1);
-	assert_int_equal(rig->north_out.frames, sent);
+	sim_check(rig->sim, rig->north_out.frames == sent);
 	expect_ends(rig, exchange, SIM_END_NONE, SIM_END_RESET);
 	rig_end(rig, 0);
 }
@@ -483,25 +504,25 @@ static void test_vip_comes_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fin_orders),
-		cmocka_unit_test(test_lost_last_ack),
-		cmocka_unit_test(test_believed_rst),
-		cmocka_unit_test(test_rst_behind_lost_data),
-		cmocka_unit_test(test_foreign_rst),
-		cmocka_unit_test(test_doubtful_rst),
-		cmocka_unit_test(test_idle),
-		cmocka_unit_test(test_not_idle),
-		cmocka_unit_test(test_vanished_client),
-		cmocka_unit_test(test_client_ends_early),
-		cmocka_unit_test(test_rst_while_connecting),
-		cmocka_unit_test(test_early_rst_of_server),
-		cmocka_unit_test(test_early_fin_of_server),
-		cmocka_unit_test(test_late_rst_of_server),
-		cmocka_unit_test(test_forgetful_client),
-		cmocka_unit_test(test_shutdown),
-		cmocka_unit_test(test_reset_all_at_any_time),
-		cmocka_unit_test(test_vip_moves_away),
-		cmocka_unit_test(test_vip_comes_back),
+	    cmocka_unit_test(test_fin_orders),
+	    cmocka_unit_test(test_lost_last_ack),
+	    cmocka_unit_test(test_believed_rst),
+	    cmocka_unit_test(test_rst_behind_lost_data),
+	    cmocka_unit_test(test_foreign_rst),
+	    cmocka_unit_test(test_doubtful_rst),
+	    cmocka_unit_test(test_idle),
+	    cmocka_unit_test(test_not_idle),
+	    cmocka_unit_test(test_vanished_client),
+	    cmocka_unit_test(test_client_ends_early),
+	    cmocka_unit_test(test_rst_while_connecting),
+	    cmocka_unit_test(test_early_rst_of_server),
+	    cmocka_unit_test(test_early_fin_of_server),
+	    cmocka_unit_test(test_late_rst_of_server),
+	    cmocka_unit_test(test_forgetful_client),
+	    cmocka_unit_test(test_shutdown),
+	    cmocka_unit_test(test_reset_all_at_any_time),
+	    cmocka_unit_test(test_vip_moves_away),
+	    cmocka_unit_test(test_vip_comes_back),
 	};
 	return sim_run_tests(tests);
 }

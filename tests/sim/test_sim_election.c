@@ -32,7 +32,7 @@ static struct exchange *request(struct rig *rig, const char *name, bool tls)
 static struct exchange *hold(struct rig *rig, const char *name)
 {
 	struct app_plan plan = {
-		.name = name, .client = rig->exchange_count, .down = 50, .closing = APP_NOBODY, .may_fail = true};
+	    .name = name, .client = rig->exchange_count, .down = 50, .closing = APP_NOBODY, .may_fail = true};
 	struct exchange *exchange = app_start(rig, &plan);
 	rig_run(rig, 5 * SIM_MS);
 	if (app_router(exchange) < 0)
@@ -71,7 +71,8 @@ static void run_weights(unsigned number, bool resync)
 		if (sum != 1)
 			sim_fail(rig->sim, "of 9 connections from number %u on, %u go to the first cluster", i, sum);
 	}
-	if (shared_get(&rig_pair_counters(rig, 0, 0)->total) != 10 || shared_get(&rig_pair_counters(rig, 0, 1)->total) != 80)
+	if (shared_get(&rig_pair_counters(rig, 0, 0)->total) != 10 ||
+	    shared_get(&rig_pair_counters(rig, 0, 1)->total) != 80)
 		sim_fail(rig->sim, "the pairs' counters are wrong");
 	rig_end(rig, 5 * SIM_SECOND);
 }
@@ -89,15 +90,15 @@ static void test_changed_weights(void **state)
 	int route = rig_route_of(rig, "app1.ch");
 	rig_set_weight(rig, (unsigned)route, 1, 0);
 	for (unsigned i = 0; i < 20; i++)
-		assert_true(app_router(request(rig, "app1.ch", false)) < 2);
+		sim_check(rig->sim, app_router(request(rig, "app1.ch", false)) < 2);
 	rig_set_weight(rig, (unsigned)route, 0, 0);
 	struct app_plan plan = {.name = "app1.ch", .answer = true};
 	struct exchange *refused = app_start(rig, &plan);
 	rig_run_all(rig, SIM_SECOND);
-	assert_memory_equal(refused->answer, "HTTP/1.1 503", 12);
+	sim_check(rig->sim, memcmp(refused->answer, "HTTP/1.1 503", 12) == 0);
 	rig_set_weight(rig, (unsigned)route, 1, 1);
 	for (unsigned i = 0; i < 20; i++)
-		assert_true(app_router(request(rig, "app1.ch", false)) >= 2);
+		sim_check(rig->sim, app_router(request(rig, "app1.ch", false)) >= 2);
 	rig_end(rig, 5 * SIM_SECOND);
 }
 
@@ -111,22 +112,22 @@ static void test_fewest(void **state)
 	for (unsigned i = 0; i < 30; i++)
 		held[i] = hold(rig, "only1.ch");
 	unsigned first = rig->routers[0].active, second = rig->routers[1].active;
-	assert_int_equal(first, 15);
-	assert_int_equal(second, 15);
+	sim_check(rig->sim, first == 15);
+	sim_check(rig->sim, second == 15);
 	for (unsigned i = 0; i < 30; i++) /* close those of one host */
 		if (app_router(held[i]) == 1)
 			let_go(rig, held[i]);
-	assert_int_equal(rig->routers[1].active, 0);
+	sim_check(rig->sim, rig->routers[1].active == 0);
 	for (unsigned i = 0; i < 15; i++)
-		assert_int_equal(app_router(hold(rig, "only1.ch")), 1);
+		sim_check(rig->sim, app_router(hold(rig, "only1.ch")) == 1);
 	for (unsigned i = 0; i < 20; i++) {
 		hold(rig, "only1.ch");
 		int differ = (int)rig->routers[0].active - (int)rig->routers[1].active;
 		if (differ > 1 || differ < -1)
 			sim_fail(rig->sim, "%u and %u connections", rig->routers[0].active, rig->routers[1].active);
 	}
-	assert_int_equal(shared_get(&rig_host_counters(rig, 0)->active), rig->routers[0].active);
-	assert_int_equal(shared_get(&rig_host_counters(rig, 1)->active), rig->routers[1].active);
+	sim_check(rig->sim, shared_get(&rig_host_counters(rig, 0)->active) == rig->routers[0].active);
+	sim_check(rig->sim, shared_get(&rig_host_counters(rig, 1)->active) == rig->routers[1].active);
 	worker_reset_all(rig->worker, rig->sim->now);
 	rig_end(rig, SIM_SECOND);
 }
@@ -144,7 +145,7 @@ static void test_burst(void **state)
 	for (unsigned i = 0; i < RIG_ROUTERS; i++)
 		if (rig->routers[i].accepted != 15 || rig->routers[i].active_max != 15)
 			sim_fail(rig->sim, "router %u served %u, %u at once", i, rig->routers[i].accepted,
-				 rig->routers[i].active_max);
+			         rig->routers[i].active_max);
 	rig_end(rig, 5 * SIM_SECOND);
 }
 
@@ -157,8 +158,8 @@ static void test_turns(void **state)
 		request(rig, "only2.ch", i % 3 == 0);
 		rig_run(rig, 3 * SIM_SECOND);
 	}
-	assert_int_equal(rig->routers[2].accepted, 20);
-	assert_int_equal(rig->routers[3].accepted, 20);
+	sim_check(rig->sim, rig->routers[2].accepted == 20);
+	sim_check(rig->sim, rig->routers[3].accepted == 20);
 	rig_end(rig, 5 * SIM_SECOND);
 }
 
@@ -166,7 +167,8 @@ static void test_turns(void **state)
 
 static void test_refused(void **state)
 {
-	static const enum rig_router_mode modes[] = {RIG_ROUTER_REFUSES, RIG_ROUTER_UNREACHABLE, RIG_ROUTER_RESETS_EARLY};
+	static const enum rig_router_mode modes[] = {RIG_ROUTER_REFUSES, RIG_ROUTER_UNREACHABLE,
+	                                             RIG_ROUTER_RESETS_EARLY};
 	for (unsigned m = 0; m < 3; m++) {
 		struct rig *rig = make_rig(105, m, "one router host refuses");
 		rig->routers[0].mode = modes[m];
@@ -175,10 +177,10 @@ static void test_refused(void **state)
 			struct exchange *exchange = request(rig, "only1.ch", i % 2);
 			if (app_router(exchange) != 1 || exchange->finished_at - exchange->started_at > 10 * SIM_MS)
 				sim_fail(rig->sim, "router %d after %llu us", app_router(exchange),
-					 (unsigned long long)(exchange->finished_at - exchange->started_at));
+				         (unsigned long long)(exchange->finished_at - exchange->started_at));
 		}
-		assert_true(rig->event_count[EVENT_HOST_FAILING] > 0);
-		assert_true(shared_get(&rig_host_counters(rig, 0)->refused) > 0);
+		sim_check(rig->sim, rig->event_count[EVENT_HOST_FAILING] > 0);
+		sim_check(rig->sim, shared_get(&rig_host_counters(rig, 0)->refused) > 0);
 		rig_end(rig, 5 * SIM_SECOND);
 	}
 }
@@ -190,14 +192,14 @@ static void test_next_cluster(void **state)
 	rig->routers[2].mode = rig->routers[3].mode = RIG_ROUTER_REFUSES;
 	rig_start(rig);
 	for (unsigned i = 0; i < 30; i++)
-		assert_true(app_router(request(rig, "app1.ch", false)) < 2);
+		sim_check(rig->sim, app_router(request(rig, "app1.ch", false)) < 2);
 	/* but never where the route does not go */
 	struct app_plan plan = {.name = "only2.ch", .answer = true};
 	rig->routers[2].mode = rig->routers[3].mode = RIG_ROUTER_REFUSES;
 	struct exchange *refused = app_start(rig, &plan);
 	rig_run_all(rig, 10 * SIM_SECOND);
-	assert_memory_equal(refused->answer, "HTTP/1.1 503", 12);
-	assert_int_equal(refused->syns, 2);
+	sim_check(rig->sim, memcmp(refused->answer, "HTTP/1.1 503", 12) == 0);
+	sim_check(rig->sim, refused->syns == 2);
 	rig_end(rig, 5 * SIM_SECOND);
 }
 
@@ -220,7 +222,8 @@ static void test_silent(void **state)
 		rig->routers[0].mode = RIG_ROUTER_IGNORES;
 		rig_start(rig);
 		for (unsigned n = 0; n < 1000; n++) {
-			struct app_plan plan = {.name = "only1.ch", .client = n, .down = 300, .think_us = i ? 30 * SIM_MS : 0};
+			struct app_plan plan = {
+			    .name = "only1.ch", .client = n, .down = 300, .think_us = i ? 30 * SIM_MS : 0};
 			app_start(rig, &plan);
 			rig_run(rig, 5 * SIM_MS);
 		}
@@ -228,8 +231,8 @@ static void test_silent(void **state)
 		unsigned slow = count_slow(rig, 200 * SIM_MS);
 		if (slow > 10)
 			sim_fail(rig->sim, "%u of 1,000 connections are slow", slow);
-		assert_true(rig_counter(rig, counter_host_suspected) >= 1);
-		assert_true(rig->event_count[EVENT_HOST_FAILING] >= 1);
+		sim_check(rig->sim, rig_counter(rig, counter_host_suspected) >= 1);
+		sim_check(rig->sim, rig->event_count[EVENT_HOST_FAILING] >= 1);
 		unsigned before = rig->routers[0].syns;
 		for (unsigned n = 0; n < 100; n++) {
 			struct app_plan plan = {.name = "only1.ch", .client = n, .down = 300};
@@ -238,7 +241,8 @@ static void test_silent(void **state)
 		}
 		rig_run_all(rig, 10 * SIM_SECOND);
 		if (count_slow(rig, 200 * SIM_MS) - slow > 11)
-			sim_fail(rig->sim, "%u of 100 connections are slow, trials included", count_slow(rig, 200 * SIM_MS) - slow);
+			sim_fail(rig->sim, "%u of 100 connections are slow, trials included",
+			         count_slow(rig, 200 * SIM_MS) - slow);
 		if (rig->routers[0].syns - before > 11 * 3)
 			sim_fail(rig->sim, "%u SYNs to a suspected host in 10 s", rig->routers[0].syns - before);
 		rig->routers[0].mode = RIG_ROUTER_SERVES;
@@ -248,7 +252,8 @@ static void test_silent(void **state)
 		for (unsigned n = 0; n < 20; n++)
 			request(rig, "only1.ch", false);
 		if (rig->routers[0].accepted - served < 9)
-			sim_fail(rig->sim, "the host that answers again gets %u of 20", rig->routers[0].accepted - served);
+			sim_fail(rig->sim, "the host that answers again gets %u of 20",
+			         rig->routers[0].accepted - served);
 		rig_end(rig, 5 * SIM_SECOND);
 	}
 }
@@ -262,7 +267,7 @@ static void test_suspected_is_all_that_is_left(void **state)
 	struct app_plan plan = {.name = "only1.ch", .answer = true};
 	struct exchange *failed = app_start(rig, &plan);
 	rig_run_all(rig, 10 * SIM_SECOND);
-	assert_memory_equal(failed->answer, "HTTP/1.1 503", 12);
+	sim_check(rig->sim, memcmp(failed->answer, "HTTP/1.1 503", 12) == 0);
 	uint64_t took = failed->finished_at - failed->started_at;
 	if (took < 1900 * SIM_MS || took > 2100 * SIM_MS)
 		sim_fail(rig->sim, "the answer took %llu us", (unsigned long long)took);
@@ -283,7 +288,7 @@ static void test_total_limit(void **state)
 	struct app_plan plan = {.name = "both.ch", .answer = true};
 	struct exchange *failed = app_start(rig, &plan);
 	rig_run_all(rig, 10 * SIM_SECOND);
-	assert_memory_equal(failed->answer, "HTTP/1.1 503", 12);
+	sim_check(rig->sim, memcmp(failed->answer, "HTTP/1.1 503", 12) == 0);
 	uint64_t took = failed->finished_at - failed->started_at;
 	if (took < 4990 * SIM_MS || took > 5050 * SIM_MS || failed->syns < 6)
 		sim_fail(rig->sim, "the answer took %llu us and %u SYNs", (unsigned long long)took, failed->syns);
@@ -303,21 +308,21 @@ static void test_health(void **state)
 	unsigned accepted = rig->routers[at].accepted;
 	for (unsigned i = 0; i < 20; i++)
 		request(rig, "only1.ch", false);
-	assert_int_equal(rig->routers[at].accepted, accepted);
+	sim_check(rig->sim, rig->routers[at].accepted == accepted);
 	rig->routers[at].known = false; /* gone altogether: its connection lives on */
 	rig_tell_router(rig, at);
 	rig_sync(rig);
 	for (unsigned i = 0; i < 5; i++)
 		request(rig, "only1.ch", false);
-	assert_int_equal(rig->routers[at].accepted, accepted);
+	sim_check(rig->sim, rig->routers[at].accepted == accepted);
 	let_go(rig, old);
-	assert_int_equal(old->client_end, SIM_END_NORMAL);
-	assert_int_equal(old->server_end, SIM_END_NORMAL);
+	sim_check(rig->sim, old->client_end == SIM_END_NORMAL);
+	sim_check(rig->sim, old->server_end == SIM_END_NORMAL);
 	rig->routers[at].known = rig->routers[at].healthy = true;
 	rig_sync(rig);
 	for (unsigned i = 0; i < 20; i++)
 		request(rig, "only1.ch", false);
-	assert_true(rig->routers[at].accepted >= accepted + 9);
+	sim_check(rig->sim, rig->routers[at].accepted >= accepted + 9);
 	rig_end(rig, 5 * SIM_SECOND);
 }
 
@@ -329,13 +334,13 @@ static void test_ports_and_wildcards(void **state)
 	unsigned first = 0;
 	for (unsigned i = 0; i < 20; i++)
 		first += app_router(request(rig, "secure.ch", true)) < 2;
-	assert_int_equal(first, 10);
+	sim_check(rig->sim, first == 10);
 	struct app_plan plan = {.name = "secure.ch", .answer = true};
 	struct exchange *refused = app_start(rig, &plan);
 	rig_run_all(rig, SIM_SECOND);
-	assert_memory_equal(refused->answer, "HTTP/1.1 503", 12);
+	sim_check(rig->sim, memcmp(refused->answer, "HTTP/1.1 503", 12) == 0);
 	for (unsigned i = 0; i < 10; i++)
-		assert_true(app_router(request(rig, "x.wild.ch", i % 2)) < 2);
+		sim_check(rig->sim, app_router(request(rig, "x.wild.ch", i % 2)) < 2);
 	rig_end(rig, 5 * SIM_SECOND);
 }
 
@@ -346,32 +351,32 @@ static void test_torn_sync(void **state)
 	rig_start(rig);
 	uint64_t start = rig->start;
 	rig_sync_begun(rig);
-	assert_int_equal(rig->start, start + 1);
+	sim_check(rig->sim, rig->start == start + 1);
 	for (unsigned i = 0; i < 10; i++)
 		request(rig, "app1.ch", false);
 	rig->routers[2].healthy = rig->routers[3].healthy = false;
 	rig_sync(rig);
 	for (unsigned i = 0; i < 10; i++)
-		assert_true(app_router(request(rig, "app1.ch", false)) < 2);
+		sim_check(rig->sim, app_router(request(rig, "app1.ch", false)) < 2);
 	rig_end(rig, 5 * SIM_SECOND);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_weights),
-		cmocka_unit_test(test_changed_weights),
-		cmocka_unit_test(test_fewest),
-		cmocka_unit_test(test_burst),
-		cmocka_unit_test(test_turns),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_next_cluster),
-		cmocka_unit_test(test_silent),
-		cmocka_unit_test(test_suspected_is_all_that_is_left),
-		cmocka_unit_test(test_total_limit),
-		cmocka_unit_test(test_health),
-		cmocka_unit_test(test_ports_and_wildcards),
-		cmocka_unit_test(test_torn_sync),
+	    cmocka_unit_test(test_weights),
+	    cmocka_unit_test(test_changed_weights),
+	    cmocka_unit_test(test_fewest),
+	    cmocka_unit_test(test_burst),
+	    cmocka_unit_test(test_turns),
+	    cmocka_unit_test(test_refused),
+	    cmocka_unit_test(test_next_cluster),
+	    cmocka_unit_test(test_silent),
+	    cmocka_unit_test(test_suspected_is_all_that_is_left),
+	    cmocka_unit_test(test_total_limit),
+	    cmocka_unit_test(test_health),
+	    cmocka_unit_test(test_ports_and_wildcards),
+	    cmocka_unit_test(test_torn_sync),
 	};
 	return sim_run_tests(tests);
 }

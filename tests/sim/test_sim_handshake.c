@@ -22,7 +22,7 @@ struct first_loss {
 };
 
 static void lose_first(void *context, struct sim_link *link, const struct sim_segment *segment, unsigned ordinal,
-		       struct sim_verdict *verdict)
+                       struct sim_verdict *verdict)
 {
 	struct first_loss *loss = context;
 	if (!segment || (segment->flags & SIM_SYN))
@@ -31,7 +31,7 @@ static void lose_first(void *context, struct sim_link *link, const struct sim_se
 		loss->seen_ack = true;
 		verdict->drop = loss->ack;
 	} else if (segment->payload_len > 0 && loss->segments > 0 &&
-		   (!loss->seen_data || (int32_t)(segment->seq - loss->lost_to) >= 0)) {
+	           (!loss->seen_data || (int32_t)(segment->seq - loss->lost_to) >= 0)) {
 		loss->seen_data = true;
 		loss->lost_to = segment->seq + segment->payload_len;
 		loss->segments--;
@@ -46,12 +46,16 @@ static void run_first_loss(unsigned number, bool tls, bool ack, unsigned segment
 	struct rig *rig = rig_new(sim_seed(20, number));
 	struct first_loss loss = {.ack = ack, .segments = segments};
 	snprintf(rig->sim->label, sizeof(rig->sim->label), "handshake ACK %s, first %u segments lost",
-		 ack ? "lost" : "arrives", segments);
+	         ack ? "lost" : "arrives", segments);
 	rig->north_in.filter = lose_first;
 	rig->north_in.filter_context = &loss;
 	rig_start(rig);
-	struct app_plan plan = {
-		.name = "only1.ch", .tls = tls, .head_len = 4500, .up = 3000, .down = 3000, .write_size = number % 2 ? 900 : 0};
+	struct app_plan plan = {.name = "only1.ch",
+	                        .tls = tls,
+	                        .head_len = 4500,
+	                        .up = 3000,
+	                        .down = 3000,
+	                        .write_size = number % 2 ? 900 : 0};
 	app_start(rig, &plan);
 	rig_run_all(rig, 20 * SIM_SECOND);
 	rig_expect(rig, counter_connections, 1);
@@ -78,7 +82,7 @@ struct syn_ack_fate {
 };
 
 static void delay_syn_ack(void *context, struct sim_link *link, const struct sim_segment *segment, unsigned ordinal,
-			  struct sim_verdict *verdict)
+                          struct sim_verdict *verdict)
 {
 	struct syn_ack_fate *fate = context;
 	if (!segment || !(segment->flags & SIM_SYN))
@@ -96,8 +100,9 @@ static void run_epoch(unsigned number, uint64_t before, unsigned lost, uint64_t 
 		return;
 	struct rig *rig = rig_new(sim_seed(21, number));
 	struct syn_ack_fate fate = {.lost = lost, .first_late = late};
-	snprintf(rig->sim->label, sizeof(rig->sim->label), "SYN %llu us before a new epoch, %u SYN-ACKs lost, then %llu us late",
-		 (unsigned long long)before, lost, (unsigned long long)late);
+	snprintf(rig->sim->label, sizeof(rig->sim->label),
+	         "SYN %llu us before a new epoch, %u SYN-ACKs lost, then %llu us late", (unsigned long long)before,
+	         lost, (unsigned long long)late);
 	rig->north_out.filter = delay_syn_ack;
 	rig->north_out.filter_context = &fate;
 	rig_start(rig);
@@ -149,13 +154,13 @@ static void test_random_acks(void **state)
 	rig->sent_limit = 2ULL * count;
 	rig_start(rig);
 	struct sim_segment segment = {
-		.destination = RIG_VIP,
-		.destination_port = 80,
-		.flags = SIM_ACK,
-		.window = 500,
-		.window_scale = SIM_NO_SCALE,
-		.source_mac = rig->client.mac,
-		.destination_mac = rig->client.gateway_mac,
+	    .destination = RIG_VIP,
+	    .destination_port = 80,
+	    .flags = SIM_ACK,
+	    .window = 500,
+	    .window_scale = SIM_NO_SCALE,
+	    .source_mac = rig->client.mac,
+	    .destination_mac = rig->client.gateway_mac,
 	};
 	for (unsigned i = 0; i < count; i++) {
 		uint8_t frame[SIM_FRAME_MAX];
@@ -169,13 +174,14 @@ static void test_random_acks(void **state)
 			rig_run(rig, 150);
 	}
 	rig_run(rig, 10 * SIM_MS);
-	double believed = (double)rig_counter(rig, counter_connections), stale = (double)rig_counter(rig, counter_drop_cookie_stale);
+	double believed = (double)rig_counter(rig, counter_connections),
+	       stale = (double)rig_counter(rig, counter_drop_cookie_stale);
 	double want = count / 8388608.0, want_stale = count / 2048.0;
-	printf("%u random ACKs: %.0f believed (%.1f expected), %.0f later segments (%.1f), %u RST\n", count, believed, want,
-	       stale, want_stale, resets);
+	printf("%u random ACKs: %.0f believed (%.1f expected), %.0f later segments (%.1f), %u RST\n", count, believed,
+	       want, stale, want_stale, resets);
 	if (!plausible(believed, want) || !plausible(stale, want_stale))
 		sim_fail(rig->sim, "this is not the share of a 23-bit hash");
-	assert_int_equal(resets, count - (unsigned)believed - (unsigned)stale);
+	sim_check(rig->sim, resets == count - (unsigned)believed - (unsigned)stale);
 	rig_run(rig, 10 * SIM_MS);
 	rig_drop(rig);
 }
@@ -193,21 +199,21 @@ static void test_cookie_alone(void **state)
 	for (unsigned i = 0; i < count; i++) {
 		uint64_t random = sim_random(sim);
 		enum cookie_verdict verdict =
-			cookie_check(&secret, &tuple, (uint32_t)random, (uint32_t)(random >> 32), i >> 12, &read);
+		    cookie_check(&secret, &tuple, (uint32_t)random, (uint32_t)(random >> 32), i >> 12, &read);
 		valid += verdict == COOKIE_VALID;
 		stale += verdict == COOKIE_STALE;
 	}
-	assert_true(plausible(stale, count / 2048.0));
-	assert_true(plausible(valid, count / 8388608.0));
+	sim_check(sim, plausible(stale, count / 2048.0));
+	sim_check(sim, plausible(valid, count / 8388608.0));
 	for (uint64_t epoch = 5; epoch < 40; epoch++) {
 		uint32_t cookie = cookie_make(&secret, &tuple, 77, &options, epoch);
-		assert_int_equal(cookie_check(&secret, &tuple, 77, cookie, epoch, &read), COOKIE_VALID);
-		assert_int_equal(read.mss, 1460);
-		assert_int_equal(read.window_scale, 7);
-		assert_true(read.sack_permitted);
-		assert_int_equal(cookie_check(&secret, &tuple, 77, cookie, epoch + 1, &read), COOKIE_VALID);
-		assert_int_not_equal(cookie_check(&secret, &tuple, 77, cookie, epoch + 2, &read), COOKIE_VALID);
-		assert_int_not_equal(cookie_check(&secret, &tuple, 77, cookie, epoch - 1, &read), COOKIE_VALID);
+		sim_check(sim, cookie_check(&secret, &tuple, 77, cookie, epoch, &read) == COOKIE_VALID);
+		sim_check(sim, read.mss == 1460);
+		sim_check(sim, read.window_scale == 7);
+		sim_check(sim, read.sack_permitted);
+		sim_check(sim, cookie_check(&secret, &tuple, 77, cookie, epoch + 1, &read) == COOKIE_VALID);
+		sim_check(sim, cookie_check(&secret, &tuple, 77, cookie, epoch + 2, &read) != COOKIE_VALID);
+		sim_check(sim, cookie_check(&secret, &tuple, 77, cookie, epoch - 1, &read) != COOKIE_VALID);
 	}
 	sim_destroy(sim);
 }
@@ -215,10 +221,10 @@ static void test_cookie_alone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_first_segments_lost),
-		cmocka_unit_test(test_epoch_change),
-		cmocka_unit_test(test_random_acks),
-		cmocka_unit_test(test_cookie_alone),
+	    cmocka_unit_test(test_first_segments_lost),
+	    cmocka_unit_test(test_epoch_change),
+	    cmocka_unit_test(test_random_acks),
+	    cmocka_unit_test(test_cookie_alone),
 	};
 	return sim_run_tests(tests);
 }

@@ -17,7 +17,7 @@ struct loss {
 };
 
 static void lose(void *context, struct sim_link *link, const struct sim_segment *segment, unsigned ordinal,
-		 struct sim_verdict *verdict)
+                 struct sim_verdict *verdict)
 {
 	struct loss *loss = context;
 	verdict->drop = loss->seen == loss->first || loss->seen == loss->second;
@@ -30,22 +30,25 @@ struct shape {
 };
 
 static const struct shape shapes[] = {
-	{"head in one segment", {.name = "app1.ch", .down = 3000}},
-	{"head in two segments", {.name = "app1.ch", .write_size = 30, .down = 3000}},
-	{"two segments, each waits", {.name = "app1.ch", .write_size = 30, .write_gap_us = 3000, .down = 1}},
-	{"TLS over two full segments", {.name = "secure.ch", .tls = true, .head_len = 1700, .down = 3000}},
-	{"head and body", {.name = "only1.ch", .up = 4000, .down = 10}},
-	{"server closes first", {.name = "only2.ch", .down = 100, .closing = APP_SERVER_FIRST}},
-	{"request with FIN", {.name = "only2.ch", .down = 100, .closing = APP_CLIENT_HALF}},
-	{"ACK with data", {.name = "only2.ch", .down = 100, .client_params = {1460, 7, true, false, true, 65535, 0, 0}}},
-	{"delayed ACKs, Nagle",
-	 {.name = "app1.ch", .write_size = 25, .down = 5000,
-	  .client_params = {1460, 7, true, true, false, 65535, 40000, 0}}},
+    {"head in one segment", {.name = "app1.ch", .down = 3000}},
+    {"head in two segments", {.name = "app1.ch", .write_size = 30, .down = 3000}},
+    {"two segments, each waits", {.name = "app1.ch", .write_size = 30, .write_gap_us = 3000, .down = 1}},
+    {"TLS over two full segments", {.name = "secure.ch", .tls = true, .head_len = 1700, .down = 3000}},
+    {"head and body", {.name = "only1.ch", .up = 4000, .down = 10}},
+    {"server closes first", {.name = "only2.ch", .down = 100, .closing = APP_SERVER_FIRST}},
+    {"request with FIN", {.name = "only2.ch", .down = 100, .closing = APP_CLIENT_HALF}},
+    {"ACK with data", {.name = "only2.ch", .down = 100, .client_params = {1460, 7, true, false, true, 65535, 0, 0}}},
+    {"delayed ACKs, Nagle",
+     {.name = "app1.ch",
+      .write_size = 25,
+      .down = 5000,
+      .client_params = {1460, 7, true, true, false, 65535, 40000, 0}}},
 };
 enum { SHAPES = sizeof(shapes) / sizeof(shapes[0]), NOT = 0xffffffff };
 
 /* Returns how many frames there were; 0: the run is not wanted. */
-static unsigned run(unsigned test, unsigned number, const char *name, const struct app_plan *plan, unsigned first, unsigned second)
+static unsigned run(unsigned test, unsigned number, const char *name, const struct app_plan *plan, unsigned first,
+                    unsigned second)
 {
 	if (!sim_wanted(test, number))
 		return 0;
@@ -108,10 +111,12 @@ static void test_pairs(void **state)
 static void test_bytes(void **state)
 {
 	static const struct app_plan plans[] = {
-		{.name = "only1.ch", .write_size = 1, .write_gap_us = 50, .down = 500},
-		{.name = "only1.ch", .write_size = 1, .down = 500,
-		 .client_params = {1460, 7, true, true, false, 65535, 40000, 0}},
-		{.name = "only2.ch", .tls = true, .write_size = 1, .write_gap_us = 50, .record_size = 20, .down = 500},
+	    {.name = "only1.ch", .write_size = 1, .write_gap_us = 50, .down = 500},
+	    {.name = "only1.ch",
+	     .write_size = 1,
+	     .down = 500,
+	     .client_params = {1460, 7, true, true, false, 65535, 40000, 0}},
+	    {.name = "only2.ch", .tls = true, .write_size = 1, .write_gap_us = 50, .record_size = 20, .down = 500},
 	};
 	for (unsigned i = 0; i < 3; i++) {
 		unsigned frames = count_frames("1-byte segments", &plans[i]);
@@ -127,7 +132,7 @@ static void test_bytes(void **state)
 
 /* Everything of the joining exchange twice, or one after the other in the wrong order. */
 static void disturb(void *context, struct sim_link *link, const struct sim_segment *segment, unsigned ordinal,
-		    struct sim_verdict *verdict)
+                    struct sim_verdict *verdict)
 {
 	struct loss *loss = context;
 	if (loss->seen == loss->first)
@@ -169,10 +174,10 @@ static void test_repeated_and_late(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_single),
-		cmocka_unit_test(test_pairs),
-		cmocka_unit_test(test_bytes),
-		cmocka_unit_test(test_repeated_and_late),
+	    cmocka_unit_test(test_single),
+	    cmocka_unit_test(test_pairs),
+	    cmocka_unit_test(test_bytes),
+	    cmocka_unit_test(test_repeated_and_late),
 	};
 	return sim_run_tests(tests);
 }

@@ -18,7 +18,7 @@ struct capture {
 };
 
 static void capture_first(void *context, struct sim_link *link, const struct sim_segment *segment, unsigned ordinal,
-			  struct sim_verdict *verdict)
+                          struct sim_verdict *verdict)
 {
 	struct capture *capture = context;
 	if (!segment || capture->done || capture->count == 8 || (segment->flags & (SIM_SYN | SIM_RST | SIM_FIN)))
@@ -30,7 +30,7 @@ static void capture_first(void *context, struct sim_link *link, const struct sim
 
 enum ending { BY_CLIENT_FIN, BY_SERVER_FIN, BY_BOTH_FINS, BY_CLIENT_RST, BY_SERVER_RST, BY_ANSWER, ENDINGS };
 static const char *const ending_names[] = {"client's FIN", "server's FIN", "both FINs",
-					   "client's RST", "server's RST", "an answer"};
+                                           "client's RST", "server's RST", "an answer"};
 
 static void end_it(struct rig *rig, struct exchange *exchange, enum ending ending)
 {
@@ -63,20 +63,20 @@ static void run(unsigned number, enum ending ending, uint64_t delay, bool tls, u
 	struct rig *rig = rig_new(sim_seed(30, number));
 	struct capture capture = {0};
 	snprintf(rig->sim->label, sizeof(rig->sim->label), "replay %llu ms after the end by %s, connection lasts %u s",
-		 (unsigned long long)delay / 1000, ending_names[ending], age_s);
+	         (unsigned long long)delay / 1000, ending_names[ending], age_s);
 	rig->north_in.filter = capture_first;
 	rig->north_in.filter_context = &capture;
 	rig_start(rig);
 	static const enum app_closing closings[] = {APP_CLIENT_FIRST, APP_SERVER_FIRST, APP_BOTH,
-						    APP_NOBODY,       APP_NOBODY,       APP_CLIENT_FIRST};
+	                                            APP_NOBODY,       APP_NOBODY,       APP_CLIENT_FIRST};
 	struct app_plan plan = {
-		.name = ending == BY_ANSWER ? "unknown.ch" : "only1.ch",
-		.tls = tls,
-		.down = 700,
-		.think_us = age_s * (uint64_t)SIM_SECOND,
-		.closing = closings[ending],
-		.answer = ending == BY_ANSWER,
-		.may_fail = ending == BY_CLIENT_RST || ending == BY_SERVER_RST,
+	    .name = ending == BY_ANSWER ? "unknown.ch" : "only1.ch",
+	    .tls = tls,
+	    .down = 700,
+	    .think_us = age_s * (uint64_t)SIM_SECOND,
+	    .closing = closings[ending],
+	    .answer = ending == BY_ANSWER,
+	    .may_fail = ending == BY_CLIENT_RST || ending == BY_SERVER_RST,
 	};
 	struct exchange *exchange = app_start(rig, &plan);
 	end_it(rig, exchange, ending);
@@ -96,8 +96,8 @@ static void run(unsigned number, enum ending ending, uint64_t delay, bool tls, u
 
 static void test_replay(void **state)
 {
-	static const unsigned delays_ms[] = {10,   50,   150,  199,  201,  400,  1000, 1900, 1999,  2001,
-					     2500, 4000, 6000, 7999, 8001, 9999, 12000, 15900, 16100, 20000};
+	static const unsigned delays_ms[] = {10,   50,   150,  199,  201,  400,  1000,  1900,  1999,  2001,
+	                                     2500, 4000, 6000, 7999, 8001, 9999, 12000, 15900, 16100, 20000};
 	unsigned number = 0;
 	for (unsigned ending = 0; ending < ENDINGS; ending++)
 		for (unsigned i = 0; i < 20; i++)
@@ -153,8 +153,8 @@ static void test_reused_port(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_replay),
-		cmocka_unit_test(test_reused_port),
+	    cmocka_unit_test(test_replay),
+	    cmocka_unit_test(test_reused_port),
 	};
 	return sim_run_tests(tests);
 }

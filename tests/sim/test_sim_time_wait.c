@@ -43,12 +43,12 @@ static void run(unsigned number, uint64_t gap, unsigned connections, unsigned lo
 	uint64_t slowest = 0;
 	for (unsigned i = 0; i < connections; i++) {
 		struct app_plan plan = {
-			.name = "only1.ch",
-			.tls = number % 2,
-			.client = i,
-			.up = i % 5 * 300,
-			.down = 500 + i % 7 * 1000,
-			.closing = APP_SERVER_FIRST,
+		    .name = "only1.ch",
+		    .tls = number % 2,
+		    .client = i,
+		    .up = i % 5 * 300,
+		    .down = 500 + i % 7 * 1000,
+		    .closing = APP_SERVER_FIRST,
 		};
 		app_start(rig, &plan);
 		rig_run(rig, gap);
@@ -67,7 +67,7 @@ static void run(unsigned number, uint64_t gap, unsigned connections, unsigned lo
 	unsigned challenges = sum_challenges(rig), reused = connections - 2 * PORTS;
 	if (challenges < reused / 4 || (loss == 0 && rig_counter(rig, counter_port_time_wait) != challenges))
 		sim_fail(rig->sim, "%u challenges of %u in TIME_WAIT, %llu noted", challenges, reused,
-			 (unsigned long long)rig_counter(rig, counter_port_time_wait));
+		         (unsigned long long)rig_counter(rig, counter_port_time_wait));
 	rig_end(rig, 10 * SIM_SECOND);
 }
 
@@ -85,7 +85,7 @@ static void test_loss(void **state)
 
 /* Old ports rest as long as they can: the oldest is taken first. */
 static void note_port(void *context, struct sim_link *link, const struct sim_segment *segment, unsigned ordinal,
-		      struct sim_verdict *verdict)
+                      struct sim_verdict *verdict)
 {
 	uint64_t *last_used = context;
 	if (!segment || !(segment->flags & SIM_SYN))
@@ -125,7 +125,7 @@ static void test_exhausted(void **state)
 	struct exchange *exchanges[2 * PORTS];
 	for (unsigned i = 0; i < 2 * PORTS; i++) {
 		struct app_plan plan = {
-			.name = "only1.ch", .client = i, .down = 5000, .up = 5000, .think_us = 3 * SIM_SECOND};
+		    .name = "only1.ch", .client = i, .down = 5000, .up = 5000, .think_us = 3 * SIM_SECOND};
 		exchanges[i] = app_start(rig, &plan);
 		rig_run(rig, SIM_MS);
 	}
@@ -135,20 +135,20 @@ static void test_exhausted(void **state)
 	rig_run(rig, 20 * SIM_MS);
 	if (refused->answer_len < 12 || memcmp(refused->answer, "HTTP/1.1 503", 12) != 0)
 		sim_fail(rig->sim, "the answer is %zu bytes", refused->answer_len);
-	assert_true(rig_counter(rig, counter_refused_ports) > 0);
+	sim_check(rig->sim, rig_counter(rig, counter_refused_ports) > 0);
 	rig_run_all(rig, 20 * SIM_SECOND);
 	for (unsigned i = 0; i < 2 * PORTS; i++)
-		assert_true(app_complete(exchanges[i]));
+		sim_check(rig->sim, app_complete(exchanges[i]));
 	rig_end(rig, 10 * SIM_SECOND);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sequence),
-		cmocka_unit_test(test_loss),
-		cmocka_unit_test(test_oldest_first),
-		cmocka_unit_test(test_exhausted),
+	    cmocka_unit_test(test_sequence),
+	    cmocka_unit_test(test_loss),
+	    cmocka_unit_test(test_oldest_first),
+	    cmocka_unit_test(test_exhausted),
 	};
 	return sim_run_tests(tests);
 }

@@ -14,13 +14,13 @@ static const uint16_t mss_values[] = {1460, 1460, 1400, 1360, 1200, 536, 88, 0, 
 static struct sim_tcp_params random_params(struct sim *sim)
 {
 	struct sim_tcp_params params = {
-		.mss = mss_values[sim_below(sim, 10)],
-		.window_scale = (uint8_t)sim_below(sim, 16),
-		.sack = sim_chance(sim, 7000),
-		.nagle = sim_chance(sim, 5000),
-		.ack_with_data = sim_chance(sim, 3000),
-		.receive_buffer = 32768u << sim_below(sim, 4),
-		.delayed_ack_us = sim_chance(sim, 5000) ? 40 * SIM_MS : 0,
+	    .mss = mss_values[sim_below(sim, 10)],
+	    .window_scale = (uint8_t)sim_below(sim, 16),
+	    .sack = sim_chance(sim, 7000),
+	    .nagle = sim_chance(sim, 5000),
+	    .ack_with_data = sim_chance(sim, 3000),
+	    .receive_buffer = 32768u << sim_below(sim, 4),
+	    .delayed_ack_us = sim_chance(sim, 5000) ? 40 * SIM_MS : 0,
 	};
 	if (params.window_scale == SIM_NO_SCALE && params.receive_buffer > 65535)
 		params.receive_buffer = 65535;
@@ -36,18 +36,18 @@ static struct app_plan random_plan(struct sim *sim, unsigned max_log)
 {
 	static const char *const names[] = {"app1.ch", "only1.ch", "only2.ch", "a.wild.ch"};
 	struct app_plan plan = {
-		.name = names[sim_below(sim, 4)],
-		.tls = sim_chance(sim, 5000),
-		.from = (enum app_from)sim_below(sim, 3),
-		.client = sim_below(sim, 100000),
-		.head_len = sim_chance(sim, 3000) ? 100 + sim_below(sim, 12000) : 0,
-		.write_size = sim_chance(sim, 3000) ? 1 + sim_below(sim, 700) : 0,
-		.write_gap_us = sim_chance(sim, 5000) ? sim_below(sim, 5000) : 0,
-		.up = random_size(sim, max_log),
-		.down = random_size(sim, max_log),
-		.think_us = sim_chance(sim, 3000) ? sim_below(sim, 300000) : 0,
-		.closing = (enum app_closing)sim_below(sim, APP_NOBODY),
-		.client_params = random_params(sim),
+	    .name = names[sim_below(sim, 4)],
+	    .tls = sim_chance(sim, 5000),
+	    .from = (enum app_from)sim_below(sim, 3),
+	    .client = sim_below(sim, 100000),
+	    .head_len = sim_chance(sim, 3000) ? 100 + sim_below(sim, 12000) : 0,
+	    .write_size = sim_chance(sim, 3000) ? 1 + sim_below(sim, 700) : 0,
+	    .write_gap_us = sim_chance(sim, 5000) ? sim_below(sim, 5000) : 0,
+	    .up = random_size(sim, max_log),
+	    .down = random_size(sim, max_log),
+	    .think_us = sim_chance(sim, 3000) ? sim_below(sim, 300000) : 0,
+	    .closing = (enum app_closing)sim_below(sim, APP_NOBODY),
+	    .client_params = random_params(sim),
 	};
 	if (plan.tls && sim_chance(sim, 3000))
 		plan.record_size = 1 + sim_below(sim, 400);
@@ -64,12 +64,12 @@ static void vary_routers(struct rig *rig)
 	}
 }
 
-static void one_run(uint64_t seed, unsigned loss, unsigned duplicate, unsigned reorder, unsigned corrupt, unsigned count,
-		    unsigned max_log)
+static void one_run(uint64_t seed, unsigned loss, unsigned duplicate, unsigned reorder, unsigned corrupt,
+                    unsigned count, unsigned max_log)
 {
 	struct rig *rig = rig_new(seed);
 	snprintf(rig->sim->label, sizeof(rig->sim->label), "transfer, loss %u dup %u reorder %u corrupt %u", loss,
-		 duplicate, reorder, corrupt);
+	         duplicate, reorder, corrupt);
 	rig_impair(rig, loss, duplicate, reorder, corrupt);
 	rig->config.timeouts.head = 120000; /* time enough to lose much */
 	rig->config.timeouts.connect_attempt = 5000;
@@ -133,21 +133,23 @@ static void test_clean(void **state)
 		snprintf(rig->sim->label, sizeof(rig->sim->label), "clean transfer %u", i);
 		rig_start(rig);
 		struct app_plan plan = {
-			.name = "app1.ch",
-			.tls = i / 7 % 2,
-			.up = i / 14 == 1 ? 0 : sizes[i % 7],
-			.down = i / 14 == 2 ? 0 : sizes[i % 7],
-			.head_len = i / 14 == 3 ? 1400 + 20 * (i % 7) : 0,
+		    .name = "app1.ch",
+		    .tls = i / 7 % 2,
+		    .up = i / 14 == 1 ? 0 : sizes[i % 7],
+		    .down = i / 14 == 2 ? 0 : sizes[i % 7],
+		    .head_len = i / 14 == 3 ? 1400 + 20 * (i % 7) : 0,
 		};
 		struct exchange *exchange = app_start(rig, &plan);
 		rig_run_all(rig, SIM_SECOND);
 		const struct sim_tcp *client = exchange->client, *server = exchange->server;
-		if (client->pure_duplicate_acks || client->retransmits || server->pure_duplicate_acks || server->retransmits)
-			sim_fail(rig->sim, "duplicate ACKs %u and %u, retransmits %u and %u", client->pure_duplicate_acks,
-				 server->pure_duplicate_acks, client->retransmits, server->retransmits);
+		if (client->pure_duplicate_acks || client->retransmits || server->pure_duplicate_acks ||
+		    server->retransmits)
+			sim_fail(rig->sim, "duplicate ACKs %u and %u, retransmits %u and %u",
+			         client->pure_duplicate_acks, server->pure_duplicate_acks, client->retransmits,
+			         server->retransmits);
 		if (exchange->finished_at - exchange->started_at > 100 * SIM_MS)
 			sim_fail(rig->sim, "took %llu us",
-				 (unsigned long long)(exchange->finished_at - exchange->started_at));
+			         (unsigned long long)(exchange->finished_at - exchange->started_at));
 		rig_expect(rig, counter_connections_spliced, 1);
 		rig_expect(rig, counter_ended_fin, 1);
 		rig_end(rig, 3 * SIM_SECOND);
@@ -178,8 +180,8 @@ static void test_window_scales(void **state)
 		for (const struct exchange *exchange = rig->exchanges; exchange; exchange = exchange->next)
 			if (exchange->finished_at - exchange->started_at > 300 * SIM_MS)
 				sim_fail(rig->sim, "client scale %u took %llu us",
-					 exchange->plan.client_params.window_scale,
-					 (unsigned long long)(exchange->finished_at - exchange->started_at));
+				         exchange->plan.client_params.window_scale,
+				         (unsigned long long)(exchange->finished_at - exchange->started_at));
 		rig_end(rig, 3 * SIM_SECOND);
 	}
 }
@@ -218,7 +220,8 @@ static void test_zero_window(void **state)
 		plan.client_params.receive_buffer = 40000;
 		for (unsigned r = 0; r < RIG_ROUTERS; r++)
 			rig->routers[r].params.receive_buffer = 40000;
-		struct reader reader = {app_start(rig, &plan), i % 2, false, 200 * SIM_MS + sim_below(rig->sim, 1500 * SIM_MS)};
+		struct reader reader = {app_start(rig, &plan), i % 2, false,
+		                        200 * SIM_MS + sim_below(rig->sim, 1500 * SIM_MS)};
 		sim_call_in(rig->sim, 2 * SIM_MS, toggle, &reader);
 		rig_run_all(rig, 300 * (uint64_t)SIM_SECOND);
 		rig_run(rig, 2 * SIM_SECOND);
@@ -247,15 +250,11 @@ static void test_mss(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_clean),
-		cmocka_unit_test(test_random),
-		cmocka_unit_test(test_loss),
-		cmocka_unit_test(test_loss_reorder_duplicate),
-		cmocka_unit_test(test_corruption),
-		cmocka_unit_test(test_large),
-		cmocka_unit_test(test_window_scales),
-		cmocka_unit_test(test_zero_window),
-		cmocka_unit_test(test_mss),
+	    cmocka_unit_test(test_clean),         cmocka_unit_test(test_random),
+	    cmocka_unit_test(test_loss),          cmocka_unit_test(test_loss_reorder_duplicate),
+	    cmocka_unit_test(test_corruption),    cmocka_unit_test(test_large),
+	    cmocka_unit_test(test_window_scales), cmocka_unit_test(test_zero_window),
+	    cmocka_unit_test(test_mss),
 	};
 	return sim_run_tests(tests);
 }

@@ -36,12 +36,13 @@ struct config *fixture_config(const char *run, const char *state, const char *se
 {
 	char *text;
 	struct config_errors errors = {0};
-	if (asprintf(&text,
-		     "{'ports': [{'interface': 'north'}], 'listeners': [{'name': 'http', 'mode': 'http', 'addresses': "
-		     "['198.51.100.10']}, {'name': 'https', 'mode': 'tls', 'addresses': ['198.51.100.10', '198.51.100.11'], "
-		     "'default_cluster': 'ose2'}], 'source_pool': {'prefixes': ['203.0.113.64/28'], 'ports': [2000, 2999]}, "
-		     "'paths': {'run': '%s', 'state': '%s'}%s%s}",
-		     run, state, sections ? ", " : "", sections ? sections : "") < 0)
+	if (asprintf(
+	        &text,
+	        "{'ports': [{'interface': 'north'}], 'listeners': [{'name': 'http', 'mode': 'http', 'addresses': "
+	        "['198.51.100.10']}, {'name': 'https', 'mode': 'tls', 'addresses': ['198.51.100.10', '198.51.100.11'], "
+	        "'default_cluster': 'ose2'}], 'source_pool': {'prefixes': ['203.0.113.64/28'], 'ports': [2000, 2999]}, "
+	        "'paths': {'run': '%s', 'state': '%s'}%s%s}",
+	        run, state, sections ? ", " : "", sections ? sections : "") < 0)
 		abort();
 	char *copy = quoted(text);
 	struct config *config = config_parse(copy, strlen(copy), "fixture", &errors);

@@ -159,7 +159,12 @@ static void only_what_is_missing_is_repeated(void **state)
 	struct exchange *x = exchange_begin(state);
 	struct conn *c = half_acknowledged(x);
 	router_sends(c, ". 1 ack 21 win 400");
-	expect_client(c, ". 1 ack 61 win 400 fwd"); /* 400 << 7 beyond 21, seen from 61: rounded down */
+	expect_client(c, ". 1 ack 61 win 399 fwd"); /* 400 << 7 beyond 21, seen from 61: rounded down */
+	assert_int_equal(pass_until_sent(x, 2000), 200);
+	expect_router(c, "P. 21:61 ack 1 win 500");
+	router_sends(c, ". 1 ack 61 win 400");
+	expect_client(c, ". 1 ack 61 win 400 fwd");
+	pass_ms(x, 5000); /* nothing is repeated any more */
 	exchange_end(x);
 }
 

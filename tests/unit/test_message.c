@@ -60,7 +60,7 @@ static void sealed_messages_pass(void **state)
 	m = route_message();
 	assert_int_equal(message_check(&m), MESSAGE_OK);
 	for (uint16_t type = MESSAGE_SYNC_BEGIN; type <= MESSAGE_BATCH_END; type++) {
-		if (type == MESSAGE_HOST || type == MESSAGE_ROUTE)
+		if (type == MESSAGE_HOST || type == MESSAGE_ROUTE || type == MESSAGE_ROUTE_GONE)
 			continue;
 		struct message other = {.type = type};
 		assert_resealed(other, MESSAGE_OK);
@@ -151,6 +151,22 @@ static void route_names(void **state)
 	assert_resealed(m, MESSAGE_BAD_VALUE);
 }
 
+static void route_gone_values(void **state)
+{
+	struct message m = {.type = MESSAGE_ROUTE_GONE};
+	strcpy(m.route_gone.name.text, "wild.ch");
+	m.route_gone.name.len = 7;
+	m.route_gone.wildcard = 1;
+	assert_resealed(m, MESSAGE_OK);
+	m.route_gone.wildcard = 2;
+	assert_resealed(m, MESSAGE_BAD_VALUE);
+	m.route_gone.wildcard = 0;
+	m.route_gone.name.len = 6;
+	assert_resealed(m, MESSAGE_BAD_VALUE);
+	m.route_gone.name.len = 0;
+	assert_resealed(m, MESSAGE_BAD_VALUE);
+}
+
 static void listener_values(void **state)
 {
 	struct message m = {.type = MESSAGE_LISTENER};
@@ -174,6 +190,7 @@ int main(void)
 	    cmocka_unit_test(host_values),
 	    cmocka_unit_test(route_values),
 	    cmocka_unit_test(route_names),
+	    cmocka_unit_test(route_gone_values),
 	    cmocka_unit_test(listener_values),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

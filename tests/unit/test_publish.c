@@ -13,7 +13,7 @@
 static struct table_host host(uint32_t slot, uint32_t generation, uint8_t healthy)
 {
 	return (struct table_host){
-		.message = {.slot = slot, .generation = generation, .http_port = 80, .healthy = healthy}};
+	    .message = {.slot = slot, .generation = generation, .http_port = 80, .healthy = healthy}};
 }
 
 static struct message_route route(uint64_t id, uint16_t weight)
@@ -25,14 +25,14 @@ static struct message_route route(uint64_t id, uint16_t weight)
 }
 
 /* A table over borrowed arrays. */
-static struct table table_of(uint64_t revision, struct table_host *hosts, size_t host_count, struct message_route *routes,
-			     size_t route_count)
+static struct table table_of(uint64_t revision, struct table_host *hosts, size_t host_count,
+                             struct message_route *routes, size_t route_count)
 {
 	return (struct table){.revision = revision,
-			      .hosts = hosts,
-			      .host_count = host_count,
-			      .routes = routes,
-			      .route_count = route_count};
+	                      .hosts = hosts,
+	                      .host_count = host_count,
+	                      .routes = routes,
+	                      .route_count = route_count};
 }
 
 static void assert_types(const struct message_list *list, size_t count, const enum message_type *types)
@@ -51,8 +51,8 @@ static void a_resync_is_the_whole_table(void **state)
 	table.listener_count = 1;
 	table.listeners[0].cluster = 7;
 	publish_sync(&table, &list);
-	static const enum message_type types[] = {MESSAGE_SYNC_BEGIN, MESSAGE_HOST,	MESSAGE_HOST,
-						  MESSAGE_ROUTE,      MESSAGE_LISTENER, MESSAGE_SYNC_END};
+	static const enum message_type types[] = {MESSAGE_SYNC_BEGIN, MESSAGE_HOST,     MESSAGE_HOST,
+	                                          MESSAGE_ROUTE,      MESSAGE_LISTENER, MESSAGE_SYNC_END};
 	assert_types(&list, 6, types);
 	assert_int_equal(list.messages[2].host.slot, 5);
 	assert_int_equal(list.messages[3].route.id, 3);
@@ -84,10 +84,9 @@ static void gone_ones_come_first(void **state)
 	after.listener_count = before.listener_count = 2;
 	after.listeners[1].cluster = 3;
 	publish_difference(&before, &after, &list);
-	static const enum message_type types[] = {MESSAGE_HOST_GONE, MESSAGE_HOST_GONE, MESSAGE_ROUTE_GONE,
-						  MESSAGE_HOST,	     MESSAGE_HOST,	MESSAGE_HOST,
-						  MESSAGE_ROUTE,     MESSAGE_ROUTE,	MESSAGE_LISTENER,
-						  MESSAGE_BATCH_END};
+	static const enum message_type types[] = {
+	    MESSAGE_HOST_GONE, MESSAGE_HOST_GONE, MESSAGE_ROUTE_GONE, MESSAGE_HOST,     MESSAGE_HOST,
+	    MESSAGE_HOST,      MESSAGE_ROUTE,     MESSAGE_ROUTE,      MESSAGE_LISTENER, MESSAGE_BATCH_END};
 	assert_types(&list, 10, types);
 	assert_int_equal(list.messages[0].host_gone.slot, 1); /* the slot has a new owner */
 	assert_int_equal(list.messages[0].host_gone.generation, 1);
@@ -171,7 +170,7 @@ static void apply(struct model *model, const struct message *message)
 static void random_tables_arrive(void **state)
 {
 	struct seeded_random random;
-	seeded_random_init(&random, 20261120);
+	random.state = 20261120;
 	struct table_host hosts[2][SLOTS];
 	struct message_route routes[2][SLOTS];
 	struct model model = {0};
@@ -181,14 +180,13 @@ static void random_tables_arrive(void **state)
 		struct model wanted = {0};
 		*after = table_of(round, hosts[1 - round % 2], 0, routes[1 - round % 2], 0);
 		for (uint32_t i = 0; i < SLOTS; i++) {
-			if (seeded_random_below(&random, 3) > 0) {
-				after->hosts[after->host_count] = host(i, 1 + (uint32_t)seeded_random_below(&random, 2),
-									       (uint8_t)seeded_random_below(&random, 2));
+			if ((random_next(&random) % 3) > 0) {
+				after->hosts[after->host_count] = host(i, 1 + (uint32_t)(random_next(&random) % 2),
+				                                       (uint8_t)(random_next(&random) % 2));
 				wanted.hosts[i] = after->hosts[after->host_count++].message;
 			}
-			if (seeded_random_below(&random, 3) > 0) {
-				after->routes[after->route_count] =
-					route(i, (uint16_t)seeded_random_below(&random, 3));
+			if ((random_next(&random) % 3) > 0) {
+				after->routes[after->route_count] = route(i, (uint16_t)(random_next(&random) % 3));
 				wanted.routes[i] = after->routes[after->route_count++];
 			}
 		}
@@ -204,12 +202,9 @@ static void random_tables_arrive(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_resync_is_the_whole_table),
-		cmocka_unit_test(no_difference_is_only_an_end),
-		cmocka_unit_test(gone_ones_come_first),
-		cmocka_unit_test(an_announced_host_is_sent_unchanged),
-		cmocka_unit_test(many_changes_become_a_resync),
-		cmocka_unit_test(random_tables_arrive),
+	    cmocka_unit_test(a_resync_is_the_whole_table),  cmocka_unit_test(no_difference_is_only_an_end),
+	    cmocka_unit_test(gone_ones_come_first),         cmocka_unit_test(an_announced_host_is_sent_unchanged),
+	    cmocka_unit_test(many_changes_become_a_resync), cmocka_unit_test(random_tables_arrive),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -115,11 +115,12 @@ static void a_missing_default_cluster_rejects(void **unused)
 static void what_finds_no_room_is_counted(void **unused)
 {
 	state_put(&state,
-		  fixture_cluster("{'name': 'big', 'source': 'static', 'hosts': [{'name': 'a', 'address': '192.0.2.1'}, {'name': "
-				  "'b', 'address': '192.0.2.2'}, {'name': 'c', 'address': '192.0.2.3'}], 'routes': [{'host': "
-				  "'a.ch'}, {'host': 'b.ch'}, {'host': 'c.ch'}, {'host': 'd.ch'}, {'host': 'e.ch'}, {'host': "
-				  "'f.ch'}]}"),
-		  0, 0);
+	          fixture_cluster(
+	              "{'name': 'big', 'source': 'static', 'hosts': [{'name': 'a', 'address': '192.0.2.1'}, {'name': "
+	              "'b', 'address': '192.0.2.2'}, {'name': 'c', 'address': '192.0.2.3'}], 'routes': [{'host': "
+	              "'a.ch'}, {'host': 'b.ch'}, {'host': 'c.ch'}, {'host': 'd.ch'}, {'host': 'e.ch'}, {'host': "
+	              "'f.ch'}]}"),
+	          0, 0);
 	struct table *table = table_build(&state, config, &hosts, &pairs, 7, 0);
 	assert_int_equal(table->host_count, HOSTS);
 	assert_int_equal(table->hosts_left_out, 2);
@@ -148,11 +149,11 @@ static void announcements_are_made_once(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(everything_is_there, setup, teardown),
-		cmocka_unit_test_setup_teardown(built_twice_it_is_the_same, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_missing_default_cluster_rejects, setup, teardown),
-		cmocka_unit_test_setup_teardown(what_finds_no_room_is_counted, setup, teardown),
-		cmocka_unit_test_setup_teardown(announcements_are_made_once, setup, teardown),
+	    cmocka_unit_test_setup_teardown(everything_is_there, setup, teardown),
+	    cmocka_unit_test_setup_teardown(built_twice_it_is_the_same, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_missing_default_cluster_rejects, setup, teardown),
+	    cmocka_unit_test_setup_teardown(what_finds_no_room_is_counted, setup, teardown),
+	    cmocka_unit_test_setup_teardown(announcements_are_made_once, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
