@@ -28,7 +28,7 @@
 enum {
 	LOOK_MS = 100,     /* for a run file */
 	ZONE_LOOK_MS = 20, /* for the shared memory of a dataplane that is still starting */
-	RETRY_MS = 1000,   /* after EAL could not start, until the process is replaced */
+	RETRY_MS = 2000,   /* after EAL could not start, until the process is replaced */
 	WHY_MAX = 300,
 };
 
@@ -48,6 +48,7 @@ struct dataplane_link {
 	char why[WHY_MAX];
 	struct run_file run;
 	bool eal_started;
+	bool attaching;           /* the helper thread runs */
 	struct event_timer timer; /* the next look, or the restart */
 	struct event_fd death;    /* pidfd of the dataplane */
 	struct event_fd attached; /* eventfd of the helper thread */
@@ -170,7 +171,9 @@ static void attach_done(void *context, uint32_t events)
 {
 	struct dataplane_link *link = context;
 	struct attachment *attachment = &link->attachment;
+	link->attaching = false;
 	event_loop_remove(link->loop, &link->attached);
+	close(link->attached.fd);
 	if (attachment->eal_errno) {
 		set_state(link, LINK_STARTING, "EAL could not attach to the dataplane (pid %d): %s", link->run.pid,
 		          strerror(attachment->eal_errno));
@@ -196,7 +199,7 @@ static void begin_attach(struct dataplane_link *link)
 	pthread_attr_t detached;
 	link->attached.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	event_loop_add(link->loop, &link->attached, EPOLLIN);
-	link->eal_started = true;
+	link->eal_started = link->attaching = true;
 	set_state(link, LINK_STARTING, "attaching to the dataplane (pid %d)", link->run.pid);
 	pthread_attr_init(&detached);
 	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
@@ -276,7 +279,7 @@ struct dataplane_link *dataplane_link_create(struct event_loop *loop, const char
 void dataplane_link_destroy(struct dataplane_link *link)
 {
 	event_timer_cancel(link->loop, &link->timer);
-	/* The helper thread may still use the link: it lives until the process ends, soon. */
-	if (!link->eal_started)
+	/* A helper thread that still waits uses the link until the process ends, which is now. */
+	if (!link->attaching)
 		free(link);
 }

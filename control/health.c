@@ -17,10 +17,11 @@ void health_restore(struct health *health, enum health_state state, struct check
 
 void health_begin(struct health *health, const struct health_spec *spec, uint64_t now, uint32_t random)
 {
-	uint32_t spread = spec->interval / 10;
+	uint32_t least = spec->interval / 50, spread = spec->interval * 2 / 25;
 	health->checking = true;
 	health->check_again = false;
-	health->next_at = now + spec->interval - (spread > 0 ? random % spread : 0);
+	health->begun_at = now;
+	health->next_at = now + spec->interval - least - (spread > 0 ? random % (spread + 1) : 0);
 }
 
 static bool set_state(struct health *health, enum health_state state, int64_t unix_ms)
@@ -82,7 +83,9 @@ bool health_result(struct health *health, const struct health_spec *spec, struct
 	health->checking = false;
 	if (health->check_again)
 		health->next_at = now;
-	if (result.kind == CHECK_FAILED) {
+	bool timeout = result.kind == CHECK_CONNECT_TIMEOUT || result.kind == CHECK_ANSWER_TIMEOUT;
+	bool late = timeout && now - health->begun_at > spec->timeout + HEALTH_LATE_MS;
+	if (result.kind == CHECK_FAILED || late) {
 		/* Our own trouble says nothing about the host. */
 		check_soon(health, now);
 		return false;

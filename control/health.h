@@ -4,8 +4,9 @@
  * - A new host is checked at once; it is UNKNOWN, and gets no connection, until its first success.
  * - UP to DOWN: a refused connect at once, otherwise `fall` failures in a row. DOWN to UP: `rise` successes in a row.
  *   After a first failure the next check comes after 1 s. A check that could not be made changes nothing.
- * - Every `interval` less 0 to 10 %, at random: hosts are not checked in step, and a dead host is found within one
- *   interval.
+ * - Every `interval` less 2 to 10 %, at random: hosts are not checked in step, and a host that refuses is found within
+ *   one interval.
+ * - A time-out that comes much too late says that we were stopped, not the host: it changes nothing either.
  * - After a restart of control a host keeps its last known health, marked stale, until a check confirms or changes it.
  *   For a stale DOWN one success is enough.
  * - Failing traffic takes a host out at once if another of its cluster is UP, and has it checked at once in any case.
@@ -21,7 +22,7 @@
 
 enum health_state { HEALTH_UNKNOWN, HEALTH_UP, HEALTH_DOWN };
 
-enum { HEALTH_RECHECK_MS = 1000 };
+enum { HEALTH_RECHECK_MS = 1000, HEALTH_LATE_MS = 500 };
 
 struct health {
 	enum health_state state;
@@ -32,6 +33,7 @@ struct health {
 	bool announce;      /* tell the workers even if nothing changed: what they suspect is over */
 	uint8_t streak;     /* results in a row against the state */
 	struct check_result last;
+	uint64_t begun_at;  /* monotonic ms: of the last check */
 	uint64_t next_at;   /* monotonic ms */
 	int64_t checked_at; /* Unix ms of the last result; 0: none */
 	int64_t changed_at; /* Unix ms of the last change of state; 0: none */

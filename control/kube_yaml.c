@@ -58,8 +58,10 @@ static void add(struct builder *builder, json_t *value)
 
 static bool wants_key(const struct builder *builder)
 {
+	if (builder->depth == 0)
+		return false;
 	const struct level *level = &builder->levels[builder->depth - 1];
-	return builder->depth > 0 && json_is_object(level->container) && !level->key;
+	return json_is_object(level->container) && !level->key;
 }
 
 static void begin(struct builder *builder, json_t *container)

@@ -164,6 +164,9 @@ void host_failed(struct worker *worker, uint32_t host, bool silent)
 		health->suspected = true;
 		health->trial_at = worker->now + SUSPECT_TRIAL_MS;
 		count(worker, counter_host_suspected);
+		/* Perhaps only its MAC has changed. */
+		if (!worker->io.ask(worker->io.context, &worker->tables.active->hosts[host].address, true))
+			count(worker, counter_ask_lost);
 	}
 	if (++health->failures < FAILURES_TOLD)
 		return;

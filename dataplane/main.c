@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "dataplane/allocation_guard.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/eal.h"
 #include "dataplane/main_loop.h"
@@ -358,6 +359,7 @@ int main(int argc, char **argv)
 		started++;
 	bool fine = started == STEPS;
 	if (fine) {
+		allocation_guard_arm();
 		log_info("started: version " POINTSMAN_VERSION ", %u ports, %u workers", dataplane.config->port_count,
 		         dataplane.workers);
 		fine = main_loop_run(&dataplane);

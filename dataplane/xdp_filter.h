@@ -36,4 +36,3 @@ struct xdp_owner {
 };
 
 #endif
-

@@ -7,7 +7,6 @@ import json
 import time
 
 from demonet import names
-from demonet.supervisor import ProgramError
 from rig import Rig
 
 PORTS = ("north", "south")
@@ -22,6 +21,10 @@ SETTLE_SECONDS = 6.0
 
 class Unbalanced(AssertionError):
     """Frames that somebody has counted and somebody else has not."""
+
+
+def _differences(*checks: tuple[str, int, int]) -> list[str]:
+    return [f"{what}: {left} != {right}" for what, left, right in checks if left != right]
 
 
 class Books:
@@ -39,7 +42,6 @@ class Books:
         self.rig = rig
         rig.nft(names.EDGE, RULES)
         rig.defer(rig.run, names.EDGE, "nft", "delete", "table", "netdev", "books")
-        self._begin: dict[str, int] = {}
         self._begin = self._settled()
 
     def _kernel(self) -> dict[str, int]:
@@ -74,47 +76,51 @@ class Books:
         return {what.removeprefix("counter."): value for what, value in self.read().items()
                 if what.startswith("counter.") and value}
 
-    def faults(self, seen: dict[str, int]) -> list[str]:
-        """Where the accounts do not agree."""
+    @staticmethod
+    def _own_faults(seen: dict[str, int]) -> list[str]:
+        """Where pointsman's ports and workers do not agree."""
         outcomes = sum(value for what, value in seen.items()
                        if what.startswith(tuple(f"counter.{outcome}" for outcome in OUTCOMES)))
         answered = sum(value for what, value in seen.items() if what.startswith("counter.answered_"))
         made = sum(seen[f"counter.{name}"] for name in MADE)
-        checks = [("frames received by the ports, and their outcomes",
-                   sum(seen[f"port.{port}.rx_packets"] for port in PORTS), outcomes),
-                  ("frames sent by the ports, and what was forwarded, answered and made",
-                   sum(seen[f"port.{port}.tx_packets"] for port in PORTS),
-                   seen["counter.rx_forwarded"] + answered + made - seen["counter.tx_ring_full"])]
+        sent = seen["counter.rx_forwarded"] + answered + made - seen["counter.tx_ring_full"]
+        return _differences(
+            ("frames received by the ports, and their outcomes",
+             sum(seen[f"port.{port}.rx_packets"] for port in PORTS), outcomes),
+            ("frames sent by the ports, and what was forwarded, answered and made",
+             sum(seen[f"port.{port}.tx_packets"] for port in PORTS), sent))
+
+    @staticmethod
+    def _peer_faults(seen: dict[str, int]) -> list[str]:
+        """Where the ports and their peers do not agree."""
+        faults = []
         for port in PORTS:
-            ring = seen[f"port.{port}.rx_ring_full"] + seen[f"port.{port}.rx_errors"]
-            checks += [(f"frames sent by the peer of {port}, and those received, lost by the ring and left to Linux",
-                        seen[f"peer.{port}.tx_packets"],
-                        seen[f"port.{port}.rx_packets"] + ring + seen[f"kernel.{port}_in"]),
-                       (f"frames received by the peer of {port}, and those sent by the port and by Linux",
-                        seen[f"peer.{port}.rx_packets"],
-                        seen[f"port.{port}.tx_packets"] + seen[f"kernel.{port}_out"])]
-        return [f"{what}: {left} != {right}" for what, left, right in checks if left != right]
+            lost = seen[f"port.{port}.rx_ring_full"] + seen[f"port.{port}.rx_errors"]
+            faults += _differences(
+                (f"frames sent by the peer of {port}, and those received, lost by the ring and left to Linux",
+                 seen[f"peer.{port}.tx_packets"], seen[f"port.{port}.rx_packets"] + lost + seen[f"kernel.{port}_in"]),
+                (f"frames received by the peer of {port}, and those sent by the port and by Linux",
+                 seen[f"peer.{port}.rx_packets"], seen[f"port.{port}.tx_packets"] + seen[f"kernel.{port}_out"]))
+        return faults
 
     def _settled(self) -> dict[str, int]:
-        """What is counted when no frames of pointsman move any more."""
+        """What is counted when the ports' own counters, which are copied once a second, have caught up."""
         limit = time.monotonic() + SETTLE_SECONDS
-        before = None
-        while time.monotonic() < limit:
-            seen = self.read() if self._begin else self._read()
-            quiet = {what: value for what, value in seen.items()
-                     if what.endswith(("rx_packets", "tx_packets")) and what.startswith("port.")}
-            if quiet == before:
+        while True:
+            seen = self._read()
+            faults = self._own_faults(seen)
+            if not faults:
                 return seen
-            before = quiet
-            time.sleep(0.3)
-        raise ProgramError(f"frames still come and go: {before}")
+            if time.monotonic() > limit:
+                raise Unbalanced("\n".join(faults))
+            time.sleep(0.1)
 
     def balance(self) -> dict[str, int]:
         """Asserts that all accounts agree, once nothing is on its way any more; returns them."""
         limit = time.monotonic() + SETTLE_SECONDS
         while True:
             seen = self.read()
-            faults = self.faults(seen)
+            faults = self._own_faults(seen) + self._peer_faults(seen)
             if not faults:
                 return seen
             if time.monotonic() > limit:

@@ -76,12 +76,12 @@ struct exchange {
 	uint64_t received, sent_total, handed_total;
 	unsigned handed_to; /* the last */
 	struct event events[EXCHANGE_NOTES];
-	unsigned event_count;
+	unsigned event_count; /* may be more than are kept, as below */
 	struct {
 		struct address address;
 		bool managed;
 	} asks[EXCHANGE_NOTES];
-	unsigned ask_count; /* may be more than are kept */
+	unsigned ask_count;
 	struct conn *conns;
 
 	/* Control: of the next message. */
@@ -176,6 +176,9 @@ void conn_join(struct conn *c);
 void conn_splice(struct conn *c);
 /* All of this on a new connection. */
 struct conn *conn_spliced(struct exchange *x, uint16_t client_port);
+/* Before the handshake: chooses the client's ISN so that our ISN is one of the last 128, and a client without window
+ * scaling. The epoch must be odd. */
+void conn_wrap(struct conn *c);
 /* A request for this name from the handshake on; returns the slot of the router host that gets the SYN. */
 unsigned conn_elect(struct exchange *x, uint16_t client_port, const char *name);
 

@@ -436,6 +436,33 @@ static void a_fin_ahead_of_a_gap_is_no_trap(void **state)
 	exchange_end(x);
 }
 
+static void our_numbers_wrap(void **state)
+{
+	struct exchange *x = exchange_begin(state);
+	pass_ms(x, COOKIE_EPOCH_MS);
+	struct conn *c = conn_new(x, 40000);
+	conn_wrap(c);
+	request_write((char *)c->own_say, "nowhere.test", REQUEST_LEN);
+	c->say = c->own_say;
+	conn_handshake(c);
+	client_sends(c, "P. 1:101 ack 1 win 60000");
+	char text[64];
+	unsigned len = x->sent[x->sent_first].len - 54u;
+	assert_true(c->our_isn + 1 + len < len);
+	snprintf(text, sizeof(text), "FP. 1:%u ack 101 win 16384", 1 + len);
+	expect_client(c, text);
+	client_sends(c, ". 101 ack 101 win 60000");
+	pass_until_sent(x, 300);
+	snprintf(text, sizeof(text), "FP. 101:%u ack 101 win 16384", 1 + len);
+	expect_client(c, text);
+	snprintf(text, sizeof(text), "F. 101 ack %u win 60000", len + 2);
+	client_sends(c, text);
+	snprintf(text, sizeof(text), ". %u ack 102 win 16384", len + 2);
+	expect_client(c, text);
+	expect_state(c, FLOW_FREE);
+	exchange_end(x);
+}
+
 static void the_client_may_reset(void **state)
 {
 	struct exchange *x = exchange_begin(state);
@@ -498,6 +525,7 @@ int main(void)
 	    TEST(a_body_is_swallowed),
 	    TEST(acknowledgements_stand_behind_the_answer),
 	    TEST(a_fin_ahead_of_a_gap_is_no_trap),
+	    TEST(our_numbers_wrap),
 	    TEST(the_client_may_reset),
 	    TEST(an_old_reset_is_not_believed),
 	    TEST(what_was_never_sent_cannot_be_acknowledged),

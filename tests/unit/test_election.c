@@ -348,6 +348,8 @@ static void a_connect_ends_the_suspicion(void **state)
 	attempt_on(x, 0);
 	router_sends(x->conns, "S. 0 ack 1 win 65535 mss 1460 sackok ws 7");
 	exchange_take(x);
+	router_sends(x->conns, ". 1 ack 101 win 400");
+	exchange_take(x);
 	client_sends(x->conns, "R 101 win 0");
 	exchange_take(x);
 	unsigned tries = 0;
@@ -424,6 +426,25 @@ static void three_failures_in_a_row_tell_control(void **state)
 	exchange_end(x);
 }
 
+/* SYN-ACK and then RST, before anything was acknowledged: refused as well. */
+static void late_refusals_are_failures_in_a_row(void **state)
+{
+	struct exchange *x = exchange_begin(state);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(x->event_count, 0);
+		attempt_on(x, 1);
+		router_sends(x->conns, "S. 0 ack 1 win 65535 mss 1460 sackok ws 7");
+		exchange_take(x);
+		router_sends(x->conns, "R 1 win 0");
+		expect_syn(x->conns);
+		client_sends(x->conns, "R 101 win 0");
+	}
+	assert_int_equal(shared_get(&x->worker->hosts[1].refused), 3);
+	assert_int_equal(x->event_count, 1);
+	assert_int_equal(x->events[0].slot, 1);
+	exchange_end(x);
+}
+
 static void a_success_in_between_starts_the_row_again(void **state)
 {
 	struct exchange *x = exchange_begin(state);
@@ -431,6 +452,8 @@ static void a_success_in_between_starts_the_row_again(void **state)
 	refuse(x, 1);
 	attempt_on(x, 1);
 	router_sends(x->conns, "S. 0 ack 1 win 65535 mss 1460 sackok ws 7");
+	exchange_take(x);
+	router_sends(x->conns, ". 1 ack 101 win 400");
 	exchange_take(x);
 	client_sends(x->conns, "R 101 win 0");
 	exchange_take(x);
@@ -470,6 +493,7 @@ int main(void)
 	    TEST(a_resync_is_no_check),
 	    TEST(a_refusal_is_not_suspicious),
 	    TEST(three_failures_in_a_row_tell_control),
+	    TEST(late_refusals_are_failures_in_a_row),
 	    TEST(a_success_in_between_starts_the_row_again),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -64,8 +64,8 @@ static void interval_is_spread_within_ten_percent(void **state)
 		least = health.next_at < least ? health.next_at : least;
 		most = health.next_at > most ? health.next_at : most;
 	}
-	assert_true(most <= START + 5000 && most > START + 4990);
-	assert_true(least >= START + 4500 && least < START + 4510);
+	assert_int_equal(most, START + 4900);
+	assert_int_equal(least, START + 4500);
 	struct health_spec tiny = spec;
 	struct health health;
 	tiny.interval = 5;
@@ -94,7 +94,7 @@ static void other_failures_count_and_the_next_check_comes_after_a_second(void **
 		assert_true(check_at(&health, kinds[i], START + 6000));
 		assert_int_equal(health.state, HEALTH_DOWN);
 		assert_int_equal(health.last.kind, kinds[i]);
-		assert_int_equal(health.next_at, START + 11000);
+		assert_int_equal(health.next_at, START + 10900);
 	}
 }
 
@@ -128,6 +128,21 @@ static void a_check_that_could_not_be_made_changes_nothing(void **state)
 	assert_int_equal(health.state, HEALTH_UP);
 	assert_int_equal(health.last.kind, CHECK_OK);
 	assert_true(health.next_at <= START + 5000 + 9 + 1000);
+}
+
+static void a_time_out_that_comes_too_late_changes_nothing(void **state)
+{
+	struct health health = up_host();
+	for (uint64_t now = START + 5000; now < START + 500000; now += 60000) {
+		health_begin(&health, &spec, now, 0); /* and we are stopped for a minute */
+		assert_false(
+		    health_result(&health, &spec, (struct check_result){CHECK_ANSWER_TIMEOUT, 0}, now + 60000, 1));
+	}
+	assert_int_equal(health.state, HEALTH_UP);
+	assert_int_equal(health.last.kind, CHECK_OK);
+	health_begin(&health, &spec, START + 600000, 0);
+	health_result(&health, &spec, (struct check_result){CHECK_ANSWER_TIMEOUT, 0}, START + 602001, 1);
+	assert_int_equal(health.last.kind, CHECK_ANSWER_TIMEOUT);
 }
 
 static void stale_up_is_kept_until_checks_say_otherwise(void **state)
@@ -230,6 +245,7 @@ int main(void)
 	    cmocka_unit_test(a_success_between_failures_begins_the_count_again),
 	    cmocka_unit_test(down_needs_two_successes_in_a_row),
 	    cmocka_unit_test(a_check_that_could_not_be_made_changes_nothing),
+	    cmocka_unit_test(a_time_out_that_comes_too_late_changes_nothing),
 	    cmocka_unit_test(stale_up_is_kept_until_checks_say_otherwise),
 	    cmocka_unit_test(stale_down_needs_one_success),
 	    cmocka_unit_test(failing_traffic_takes_out_only_with_others_up),

@@ -77,8 +77,8 @@ static void refuses_what_is_no_run_file(void **state)
 	    "{\"pid\": 1, \"start_time\": 2, \"file_prefix\": \"../x\", \"version\": 1}",
 	    "{\"pid\": 1, \"start_time\": 2, \"file_prefix\": \"a b\", \"version\": 1}",
 	    "{\"pid\": 1, \"start_time\": 2, \"file_prefix\": \"x\", \"version\": -1}",
-	    "{\"pid\": 1, \"start_time\": 2, \"version\": 1, \"file_prefix\": "
-	    "\"0123456789012345678901234567890123456789012345678901234567890123\"}",
+	    ("{\"pid\": 1, \"start_time\": 2, \"version\": 1, \"file_prefix\": "
+	     "\"0123456789012345678901234567890123456789012345678901234567890123\"}"),
 	};
 	struct run_file read;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {

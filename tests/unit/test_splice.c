@@ -171,6 +171,35 @@ static void random_segments_keep_right_checksums(void **state)
 	exchange_end(x);
 }
 
+/* The numbers that the client sees wrap, those of the router host do not, or both. */
+static void our_numbers_wrap(void **state)
+{
+	static const uint32_t router_isns[] = {0x70000000, 0xffffffff - 60, 0x7fffffff - 60};
+	struct exchange *x = exchange_begin(state);
+	pass_ms(x, COOKIE_EPOCH_MS);
+	for (uint16_t i = 0; i < 3; i++) {
+		struct conn *c = conn_new(x, 40000 + i);
+		conn_wrap(c);
+		c->router_isn = router_isns[i];
+		conn_splice(c);
+		assert_true(c->our_isn >= 0xffffff80);
+		router_sends(c, "P. 1:201 ack 101 win 400");
+		expect_client(c, "P. 1:201 ack 101 win 400 fwd");
+		router_sends(c, "P. 301:401 ack 101 win 400");
+		expect_client(c, "P. 301:401 ack 101 win 400 fwd");
+		client_sends(c, "P. 101:111 ack 201 win 500 nop sack 301-401");
+		expect_router(c, "P. 101:111 ack 201 win 500 nop sack 301-401 fwd");
+		router_sends(c, "FP. 201:301 ack 111 win 400");
+		expect_client(c, "FP. 201:301 ack 111 win 400 fwd");
+		client_sends(c, "F. 111 ack 402 win 500");
+		expect_router(c, "F. 111 ack 402 win 500 fwd");
+		router_sends(c, "R 402 win 0");
+		expect_client(c, "R 402 win 0 fwd");
+		expect_state(c, FLOW_LINGERING);
+	}
+	exchange_end(x);
+}
+
 /* Bytes behind the IP packet (Ethernet's minimum) are not sent on. */
 static void padding_is_cut(void **state)
 {
@@ -611,6 +640,7 @@ int main(void)
 	    TEST(sack_that_was_declined_is_blanked),
 	    TEST(broken_sack_is_blanked_and_the_rest_passes),
 	    TEST(random_segments_keep_right_checksums),
+	    TEST(our_numbers_wrap),
 	    TEST(padding_is_cut),
 	    TEST(the_ttl_counts_down),
 	    TEST(the_client_without_scaling_sees_the_fields_as_they_are),

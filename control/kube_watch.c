@@ -1,0 +1,557 @@
+/* List and watch: see the header. */
+#include "control/kube_watch.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "control/event_loop.h"
+#include "control/kube_client.h"
+#include "control/kube_page.h"
+
+enum { LIST_PATIENCE = 10 }; /* a page may take so many times list_silence, if bytes keep coming */
+
+struct kube_watch {
+	struct event_loop *loop;
+	struct kube_client *client;
+	const struct kube_timing *timing;
+	struct kube_watch_target target;
+	const struct kube_watch_sink *sink;
+	void *context;
+
+	struct kube_watch_status status; /* its words and `objects` are made by others */
+	struct kube_call *call;
+	struct event_timer timer;  /* waiting: the next try; else: silence */
+	struct event_timer relist; /* the safety net */
+	uint64_t timer_from;
+
+	bool resumable;    /* a watch can begin at status.resource_version */
+	bool read_anew;    /* the next call reads the credentials' files in any case: the API did not like them */
+	unsigned failures; /* in a row, as back-off counts them */
+	uint64_t trouble_at;
+
+	struct kube_page page;
+	unsigned pages;         /* of this list that have come */
+	size_t items;           /* of this list */
+	char *continue_from;    /* owned; NULL: the first page */
+	char list_version[KUBE_VERSION_MAX + 1];
+
+	struct kube_lines lines;
+	uint64_t opened_at; /* when the stream's head came */
+	bool stream_spoke;  /* an event or a bookmark came on this stream */
+	bool bookmarks_seen;
+	unsigned silence_shift; /* watch_silence is doubled so often: a server that knows no bookmarks */
+	struct kube_trouble stopped_by; /* why we ended a call from within */
+};
+
+static const struct kube_call_handler list_handler, watch_handler;
+
+static void list(struct kube_watch *watch);
+static void open_stream(struct kube_watch *watch);
+
+const char *kube_watch_state_name(enum kube_watch_state state)
+{
+	static const char *const names[] = {"waiting", "listing", "connecting", "watching"};
+	return names[state];
+}
+
+static void set_state(struct kube_watch *watch, enum kube_watch_state state)
+{
+	if (watch->status.state != state)
+		watch->status.state_since = clock_unix_ms();
+	watch->status.state = state;
+}
+
+static void set_timer(struct kube_watch *watch, uint32_t after_ms)
+{
+	event_timer_set(watch->loop, &watch->timer, clock_monotonic_ms() + after_ms);
+}
+
+/* 0 to max, both included. */
+static uint32_t random_up_to(uint32_t max)
+{
+	return arc4random_uniform(max + 1);
+}
+
+static void end_call(struct kube_watch *watch)
+{
+	kube_call_cancel(watch->call);
+	watch->call = NULL;
+}
+
+/* --- trouble ----------------------------------------------------------------------------------------------------- */
+
+/* How long to wait after one more failure. */
+static uint32_t back_off(struct kube_watch *watch, const struct kube_trouble *trouble)
+{
+	const struct kube_timing *timing = watch->timing;
+	uint64_t now = clock_monotonic_ms();
+	if (now - watch->trouble_at > timing->backoff_reset)
+		watch->failures = 0;
+	watch->trouble_at = now;
+	uint32_t cap = trouble->kind == KUBE_DENIED ? timing->backoff_cap_denied : timing->backoff_cap_away;
+	uint32_t wait = timing->backoff_first;
+	for (unsigned i = 0; i < watch->failures && wait < cap; i++)
+		wait *= 2;
+	wait = wait < cap ? wait : cap;
+	/* A version that has been forgotten is nobody's fault: only not all at the same moment. */
+	wait = trouble->kind == KUBE_GONE && watch->failures == 0 ? random_up_to(wait) : wait + random_up_to(wait);
+	watch->failures++;
+	uint32_t asked = trouble->retry_after_ms;
+	asked = asked < timing->retry_after_cap ? asked : timing->retry_after_cap;
+	return wait > asked ? wait : asked;
+}
+
+/* Notes it; the same words are logged once. */
+static void note_trouble(struct kube_watch *watch, const struct kube_trouble *trouble)
+{
+	struct kube_watch_status *status = &watch->status;
+	if (!status->failing || strcmp(status->error, trouble->words) != 0)
+		log_warning("cluster %s: %s: %s", watch->target.cluster, watch->target.what, trouble->words);
+	snprintf(status->error, sizeof(status->error), "%s", trouble->words);
+	status->error_at = clock_unix_ms();
+	status->errors++;
+	status->failing = true;
+}
+
+static void note_good(struct kube_watch *watch)
+{
+	if (watch->status.failing)
+		log_info("cluster %s: %s: the API answers again", watch->target.cluster, watch->target.what);
+	watch->status.failing = false;
+}
+
+static void wait_after(struct kube_watch *watch, const struct kube_trouble *trouble)
+{
+	end_call(watch);
+	note_trouble(watch, trouble);
+	watch->read_anew |= trouble->unauthorized;
+	set_state(watch, KUBE_STATE_WAITING);
+	set_timer(watch, back_off(watch, trouble));
+}
+
+static void set_relist(struct kube_watch *watch, uint32_t after_ms)
+{
+	uint32_t jitter = after_ms / 4;
+	uint64_t at = clock_monotonic_ms() + after_ms - jitter + random_up_to(2 * jitter);
+	event_timer_set(watch->loop, &watch->relist, at);
+}
+
+/* A list has failed. Where there is a watch to go back to, it goes on, and the list is tried again in a while. */
+static void list_failed(struct kube_watch *watch, const struct kube_trouble *trouble)
+{
+	if (watch->resumable)
+		set_relist(watch, watch->timing->backoff_cap_denied);
+	wait_after(watch, trouble);
+}
+
+/* A watch has failed. The same request again makes sense only if the API said so. */
+static void watch_failed(struct kube_watch *watch, const struct kube_trouble *trouble)
+{
+	watch->resumable = trouble->kind == KUBE_BUSY;
+	wait_after(watch, trouble);
+}
+
+static bool stop_call(struct kube_watch *watch, const struct kube_trouble *trouble)
+{
+	watch->stopped_by = *trouble;
+	return false;
+}
+
+__attribute__((format(printf, 2, 3))) static bool stop_with(struct kube_watch *watch, const char *format, ...)
+{
+	char words[KUBE_WORDS_MAX + 1];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(words, sizeof(words), format, args);
+	va_end(args);
+	kube_trouble_set(&watch->stopped_by, "%s", words);
+	return false;
+}
+
+/* --- the list ---------------------------------------------------------------------------------------------------- */
+
+static void forget_list(struct kube_watch *watch)
+{
+	kube_page_clear(&watch->page);
+	free(watch->continue_from);
+	watch->continue_from = NULL;
+	watch->pages = 0;
+	watch->items = 0;
+}
+
+static struct kube_call *get(struct kube_watch *watch, const char *query, uint32_t limit_ms,
+                             const struct kube_call_handler *handler)
+{
+	char *selector = kube_query_escape(watch->target.selector), *path;
+	bool selects = selector[0] != '\0', anew = watch->read_anew;
+	if (asprintf(&path, "%s?%s%s%s", watch->target.path, query, selects ? "&labelSelector=" : "", selector) < 0)
+		abort();
+	watch->read_anew = false;
+	struct kube_call *call = kube_client_get(watch->client, path, limit_ms, anew, handler, watch);
+	free(path);
+	free(selector);
+	return call;
+}
+
+static void ask_page(struct kube_watch *watch)
+{
+	char *token = kube_query_escape(watch->continue_from ? watch->continue_from : ""), *query;
+	if (asprintf(&query, "limit=%d%s%s", KUBE_PAGE_LIMIT, token[0] != '\0' ? "&continue=" : "", token) < 0)
+		abort();
+	set_state(watch, KUBE_STATE_LISTING);
+	set_timer(watch, watch->timing->list_silence);
+	watch->call = get(watch, query, watch->timing->list_silence * LIST_PATIENCE, &list_handler);
+	free(query);
+	free(token);
+}
+
+/* Without a resourceVersion: what is newest, from all of etcd. */
+static void list(struct kube_watch *watch)
+{
+	end_call(watch);
+	kube_lines_clear(&watch->lines);
+	forget_list(watch);
+	watch->sink->list_begin(watch->context);
+	ask_page(watch);
+}
+
+static void on_item(void *context, json_t *item, const char *why)
+{
+	struct kube_watch *watch = context;
+	if (++watch->items <= KUBE_LIST_MAX)
+		watch->sink->list_item(watch->context, item, why);
+}
+
+static bool on_list_bytes(void *context, const char *bytes, size_t len)
+{
+	struct kube_watch *watch = context;
+	set_timer(watch, watch->timing->list_silence);
+	bool fits = kube_page_feed(&watch->page, bytes, len, on_item, watch);
+	if (watch->items > KUBE_LIST_MAX)
+		return stop_with(watch, "the list has more than %d objects", KUBE_LIST_MAX);
+	return fits || stop_with(watch, "the answer is no list");
+}
+
+static void set_version(struct kube_watch *watch, const char *version)
+{
+	strcpy(watch->status.resource_version, version);
+	watch->status.confirmed_at = clock_unix_ms();
+}
+
+static void list_complete(struct kube_watch *watch)
+{
+	forget_list(watch);
+	set_version(watch, watch->list_version);
+	watch->status.lists++;
+	watch->status.listed = true;
+	watch->status.listed_at = watch->status.confirmed_at;
+	watch->resumable = true;
+	note_good(watch);
+	set_relist(watch, watch->target.relist_ms);
+	watch->sink->list_end(watch->context);
+	open_stream(watch);
+}
+
+/* A page has come whole; false with the trouble if it is none, or does not go with the others. */
+static bool take_page(struct kube_watch *watch, struct kube_trouble *trouble)
+{
+	struct kube_page_head head;
+	char why[KUBE_WHY_MAX];
+	if (!kube_page_end(&watch->page, watch->target.list_kind, &head, why)) {
+		kube_trouble_set(trouble, "the answer %s", why);
+		return false;
+	}
+	kube_page_clear(&watch->page);
+	bool fits = strlen(head.version) <= KUBE_VERSION_MAX &&
+	            (watch->pages == 0 || strcmp(head.version, watch->list_version) == 0);
+	if (fits)
+		strcpy(watch->list_version, head.version);
+	else
+		kube_trouble_set(trouble, "page %u of the list is of another version than the first", watch->pages + 1);
+	free(watch->continue_from);
+	watch->continue_from = head.continue_from;
+	head.continue_from = NULL;
+	kube_page_head_free(&head);
+	watch->pages++;
+	return fits;
+}
+
+static void on_list_done(void *context, const struct kube_call_result *result)
+{
+	struct kube_watch *watch = context;
+	struct kube_trouble trouble = result->outcome == KUBE_CALL_STOPPED ? watch->stopped_by : result->trouble;
+	watch->call = NULL;
+	if (result->outcome != KUBE_CALL_COMPLETE || !take_page(watch, &trouble))
+		list_failed(watch, &trouble);
+	else if (watch->continue_from)
+		ask_page(watch);
+	else
+		list_complete(watch);
+}
+
+static const struct kube_call_handler list_handler = {on_list_bytes, on_list_done};
+
+/* --- the watch --------------------------------------------------------------------------------------------------- */
+
+static uint32_t silence_limit(const struct kube_watch *watch)
+{
+	return watch->timing->watch_silence << watch->silence_shift;
+}
+
+static void open_stream(struct kube_watch *watch)
+{
+	const struct kube_timing *timing = watch->timing;
+	uint32_t seconds = timing->watch_seconds_min + random_up_to(timing->watch_seconds_max - timing->watch_seconds_min);
+	char *version = kube_query_escape(watch->status.resource_version), *query;
+	if (asprintf(&query, "watch=1&allowWatchBookmarks=true&resourceVersion=%s&timeoutSeconds=%u", version,
+	             seconds) < 0)
+		abort();
+	kube_lines_clear(&watch->lines);
+	watch->stream_spoke = false;
+	watch->opened_at = 0;
+	set_state(watch, KUBE_STATE_CONNECTING);
+	set_timer(watch, timing->list_silence);
+	watch->call = get(watch, query, seconds * 1000 + timing->watch_grace, &watch_handler);
+	free(query);
+	free(version);
+}
+
+/* A version is opaque; but where both are numbers, a smaller one says that something is wrong with the order. */
+static bool goes_back(const char *version, const char *last)
+{
+	size_t len = strlen(version), last_len = strlen(last);
+	if (strspn(version, "0123456789") != len || strspn(last, "0123456789") != last_len)
+		return false;
+	return len != last_len ? len < last_len : strcmp(version, last) < 0;
+}
+
+static void take_version(struct kube_watch *watch, const json_t *object)
+{
+	const char *version = kube_object_version(object);
+	watch->status.confirmed_at = clock_unix_ms();
+	if (version && version[0] != '\0' && strlen(version) <= KUBE_VERSION_MAX &&
+	    !goes_back(version, watch->status.resource_version))
+		set_version(watch, version);
+}
+
+static bool take_event(struct kube_watch *watch, const struct kube_event *event)
+{
+	struct kube_trouble trouble;
+	const char *version = kube_object_version(event->object);
+	if (event->type == KUBE_TYPE_ERROR) {
+		kube_status_trouble(event->object, &trouble);
+		return stop_call(watch, &trouble);
+	}
+	/* Old servers give a deletion the version that the object had last; it is final at any place. */
+	if (event->type != KUBE_TYPE_DELETED && version && goes_back(version, watch->status.resource_version))
+		return stop_with(watch, "events out of order: version %.40s after %.40s", version,
+		                 watch->status.resource_version);
+	if (event->type == KUBE_TYPE_BOOKMARK) {
+		watch->bookmarks_seen = true;
+		watch->silence_shift = 0;
+		watch->status.bookmarks++;
+	} else {
+		watch->status.events++;
+		watch->status.event_at = clock_unix_ms();
+		watch->sink->event(watch->context, event->type, event->object);
+	}
+	take_version(watch, event->object);
+	return true;
+}
+
+static bool on_line(void *context, const char *text, size_t len)
+{
+	struct kube_watch *watch = context;
+	struct kube_event event;
+	char why[KUBE_WHY_MAX];
+	if (!kube_event_decode(text, len, &event, why))
+		return stop_with(watch, "a line of the watch %s", why);
+	watch->stream_spoke = true;
+	bool more = take_event(watch, &event);
+	json_decref(event.object);
+	return more;
+}
+
+static void stream_opened(struct kube_watch *watch)
+{
+	watch->opened_at = clock_monotonic_ms();
+	watch->status.watches++;
+	note_good(watch);
+	set_state(watch, KUBE_STATE_WATCHING);
+	set_timer(watch, silence_limit(watch));
+}
+
+static bool on_watch_bytes(void *context, const char *bytes, size_t len)
+{
+	struct kube_watch *watch = context;
+	if (watch->opened_at == 0)
+		stream_opened(watch);
+	uint64_t before = watch->status.events + watch->status.bookmarks;
+	bool more = kube_lines_feed(&watch->lines, bytes, len, on_line, watch);
+	if (watch->status.events + watch->status.bookmarks != before)
+		set_timer(watch, silence_limit(watch));
+	if (watch->lines.too_long)
+		return stop_with(watch, "a line of the watch is longer than %d bytes", KUBE_LINE_MAX);
+	return more;
+}
+
+/* The stream is at its end, as announced or not: go on where it ended. One that ends at once is not worth that. */
+static void stream_ended(struct kube_watch *watch, const struct kube_call_result *result)
+{
+	bool cut = result->outcome == KUBE_CALL_CUT;
+	if (watch->stream_spoke || clock_monotonic_ms() - watch->opened_at >= watch->timing->short_stream) {
+		if (cut)
+			note_trouble(watch, &result->trouble);
+		open_stream(watch);
+		return;
+	}
+	struct kube_trouble trouble;
+	kube_trouble_set(&trouble, "the watch ended at once, without an event%s%s", cut ? ": " : "",
+	                 cut ? result->trouble.words : "");
+	wait_after(watch, &trouble);
+}
+
+static void on_watch_done(void *context, const struct kube_call_result *result)
+{
+	struct kube_watch *watch = context;
+	watch->call = NULL;
+	switch (result->outcome) {
+	case KUBE_CALL_COMPLETE:
+	case KUBE_CALL_CUT:
+		stream_ended(watch, result);
+		break;
+	case KUBE_CALL_STOPPED:
+		watch_failed(watch, &watch->stopped_by);
+		break;
+	case KUBE_CALL_FAILED:
+		watch_failed(watch, &result->trouble);
+		break;
+	}
+}
+
+static const struct kube_call_handler watch_handler = {on_watch_bytes, on_watch_done};
+
+/* --- time -------------------------------------------------------------------------------------------------------- */
+
+static void go_on(struct kube_watch *watch)
+{
+	if (watch->resumable)
+		open_stream(watch);
+	else
+		list(watch);
+}
+
+/* No event and no bookmark: the version may be one that the API has yet to reach, or the stream is dead. */
+static void stream_silent(struct kube_watch *watch)
+{
+	struct kube_trouble trouble;
+	kube_trouble_set(&trouble, "neither an event nor a bookmark for %u s: listing again",
+	                 silence_limit(watch) / 1000);
+	note_trouble(watch, &trouble);
+	if (!watch->bookmarks_seen && silence_limit(watch) < watch->target.relist_ms)
+		watch->silence_shift++;
+	watch->resumable = false;
+	list(watch);
+}
+
+static void on_timer(void *context)
+{
+	struct kube_watch *watch = context;
+	struct kube_trouble trouble;
+	kube_trouble_set(&trouble, "the API says nothing for %u s", watch->timing->list_silence / 1000);
+	switch (watch->status.state) {
+	case KUBE_STATE_WAITING:
+		go_on(watch);
+		break;
+	case KUBE_STATE_LISTING:
+		list_failed(watch, &trouble);
+		break;
+	case KUBE_STATE_CONNECTING:
+		watch_failed(watch, &trouble);
+		break;
+	case KUBE_STATE_WATCHING:
+		stream_silent(watch);
+		break;
+	}
+}
+
+static void on_relist(void *context)
+{
+	struct kube_watch *watch = context;
+	if (watch->status.state != KUBE_STATE_LISTING && watch->resumable)
+		list(watch);
+}
+
+void kube_watch_retry(struct kube_watch *watch)
+{
+	if (watch->status.state == KUBE_STATE_WAITING)
+		set_timer(watch, 0);
+}
+
+bool kube_watch_is_waiting(const struct kube_watch *watch)
+{
+	return watch->status.state == KUBE_STATE_WAITING;
+}
+
+/* --- life -------------------------------------------------------------------------------------------------------- */
+
+struct kube_watch *kube_watch_start(struct event_loop *loop, struct kube_client *client,
+                                    const struct kube_timing *timing, const struct kube_watch_target *target,
+                                    const struct kube_watch_sink *sink, void *context)
+{
+	struct kube_watch *watch = calloc(1, sizeof(*watch));
+	if (!watch)
+		abort();
+	*watch = (struct kube_watch){.loop = loop,
+	                             .client = client,
+	                             .timing = timing,
+	                             .target = *target,
+	                             .sink = sink,
+	                             .context = context};
+	watch->timer = (struct event_timer){.fire = on_timer, .context = watch};
+	watch->relist = (struct event_timer){.fire = on_relist, .context = watch};
+	watch->status.state_since = clock_unix_ms();
+	snprintf(watch->status.what, sizeof(watch->status.what), "%s", target->what);
+	list(watch);
+	return watch;
+}
+
+void kube_watch_stop(struct kube_watch *watch)
+{
+	end_call(watch);
+	event_timer_cancel(watch->loop, &watch->timer);
+	event_timer_cancel(watch->loop, &watch->relist);
+	kube_lines_clear(&watch->lines);
+	forget_list(watch);
+	free(watch);
+}
+
+static void set_words(const struct kube_watch *watch, struct kube_watch_status *out)
+{
+	uint64_t now = clock_monotonic_ms();
+	unsigned long left = watch->timer.at > now ? (unsigned long)((watch->timer.at - now + 999) / 1000) : 0;
+	switch (out->state) {
+	case KUBE_STATE_WAITING:
+		snprintf(out->words, sizeof(out->words), "waiting %lu s to %s again: %s", left,
+		         watch->resumable ? "watch" : "list", out->error);
+		break;
+	case KUBE_STATE_LISTING:
+		snprintf(out->words, sizeof(out->words), "listing, page %u", watch->pages + 1);
+		break;
+	case KUBE_STATE_CONNECTING:
+		snprintf(out->words, sizeof(out->words), "asking for the watch");
+		break;
+	case KUBE_STATE_WATCHING:
+		snprintf(out->words, sizeof(out->words), "watching");
+		break;
+	}
+}
+
+void kube_watch_status(const struct kube_watch *watch, struct kube_watch_status *out)
+{
+	*out = watch->status;
+	set_words(watch, out);
+}
