@@ -83,10 +83,7 @@ const char *json_quote(const char *value, char text[static READER_TEXT_MAX])
 	size_t len = 0;
 	text[len++] = '"';
 	for (; *value != '\0' && len < READER_TEXT_MAX - 5; value++)
-		text[len++] = (unsigned char)*value < 0x20 || *value == 0x7f ? '?' : *value;
-	/* A cut must not leave half of a UTF-8 sequence behind. */
-	while (*value != '\0' && ((unsigned char)text[len - 1] & 0x80))
-		len--;
+		text[len++] = *value >= 0x20 && *value < 0x7f ? *value : '?';
 	snprintf(text + len, READER_TEXT_MAX - len, "%s\"", *value != '\0' ? "..." : "");
 	return text;
 }

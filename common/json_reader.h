@@ -67,7 +67,7 @@ __attribute__((format(printf, 4, 5))) void reader_fault(struct reader *reader, c
 
 /* What a value is, for messages: "a string", "null", ... */
 const char *json_kind(const json_t *value);
-/* Text for a message: in quotes, shortened, control bytes replaced. */
+/* Text for a message: in quotes, shortened, all but printable ASCII replaced. It may come from anywhere. */
 const char *json_quote(const char *value, char text[static READER_TEXT_MAX]);
 
 #endif

@@ -28,7 +28,7 @@ void tcp_options_read_syn(uint8_t *tcp, uint8_t header_len, struct tcp_syn_optio
 	*out = (struct tcp_syn_options){.window_scale = TCP_WINDOW_SCALE_NONE};
 	while (tcp_options_next(&walk, &option)) {
 		if (option.kind == TCP_OPTION_MSS && option.len == LEN_MSS)
-			out->mss = get_be16(option.at + 2);
+			out->mss = get_be16(option.at + 2) ? get_be16(option.at + 2) : 1;
 		else if (option.kind == TCP_OPTION_WINDOW_SCALE && option.len == LEN_WINDOW_SCALE)
 			out->window_scale = option.at[2] < TCP_WINDOW_SCALE_MAX ? option.at[2] : TCP_WINDOW_SCALE_MAX;
 		else if (option.kind == TCP_OPTION_SACK_PERMITTED && option.len == LEN_SACK_PERMITTED)

@@ -40,7 +40,7 @@ bool tcp_options_next(struct tcp_options *walk, struct tcp_option *option);
 
 /* What we use of a SYN's or SYN-ACK's options. */
 struct tcp_syn_options {
-	uint16_t mss;         /* 0 if absent or of wrong length */
+	uint16_t mss;         /* 0 if absent or of wrong length; a value of 0 reads as 1, which nobody can use either */
 	uint8_t window_scale; /* at most 14 (RFC 7323 2.3), or TCP_WINDOW_SCALE_NONE */
 	bool sack_permitted;
 };

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "common/log.h"
+#include "common/run_file.h"
 #include "control/check_http.h"
 #include "control/cluster_json.h"
 #include "control/table.h"
@@ -509,7 +510,7 @@ void control_start(struct control *control)
 	control->checker = checker_create(control->loop, check_done, control);
 	if (!control->checker)
 		abort();
-	snprintf(run_path, sizeof(run_path), "%s/dataplane.run", control->config->paths.run);
+	snprintf(run_path, sizeof(run_path), "%s/" RUN_FILE_NAME, control->config->paths.run);
 	control->link = dataplane_link_create(control->loop, run_path, &handler);
 	event_timer_set(control->loop, &control->health_timer, clock_monotonic_ms());
 }

@@ -42,7 +42,8 @@ static const char *meaning_of(int code)
 	case 429:
 		return "the API asks for fewer requests";
 	default:
-		return code >= 300 && code < 400 ? "the API redirects, which is not followed: give its own address" : NULL;
+		return code >= 300 && code < 400 ? "the API redirects, which is not followed: give its own address"
+		                                 : NULL;
 	}
 }
 

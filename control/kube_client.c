@@ -122,7 +122,8 @@ static const char *meaning_of(CURLcode code)
 
 static void connection_trouble(const struct kube_call *call, CURLcode code, struct kube_trouble *out)
 {
-	const char *meaning = meaning_of(code), *detail = call->error[0] != '\0' ? call->error : curl_easy_strerror(code);
+	const char *meaning = meaning_of(code),
+	           *detail = call->error[0] != '\0' ? call->error : curl_easy_strerror(code);
 	kube_trouble_set(out, "%s%s%s", meaning ? meaning : "", meaning ? ": " : "", detail);
 }
 
@@ -246,7 +247,7 @@ static void set_options(struct kube_call *call, const struct kube_access *access
 	/* One connection for each request in progress: what happens to one does not touch the other. */
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_HTTP09_ALLOWED, 0L);
-	curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* not even the environment's */
+	curl_easy_setopt(easy, CURLOPT_PROXY, "");                      /* not even the environment's */
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "pointsman-control"); /* for curl's, an API indents its answers */
 	curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);

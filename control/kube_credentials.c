@@ -108,7 +108,8 @@ void kube_credentials_free(struct kube_credentials *credentials)
 }
 
 /* The first complaint stays. */
-__attribute__((format(printf, 2, 3))) static void complain(struct kube_credentials *credentials, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void complain(struct kube_credentials *credentials, const char *format,
+                                                           ...)
 {
 	va_list args;
 	if (credentials->why[0] != '\0')
@@ -222,6 +223,11 @@ const struct kube_access *kube_credentials_get(struct kube_credentials *credenti
 const char *kube_credentials_complaint(const struct kube_credentials *credentials)
 {
 	return credentials->why;
+}
+
+bool kube_credentials_insecure(const struct kube_credentials *credentials)
+{
+	return credentials->config && credentials->config->insecure_skip_tls_verify;
 }
 
 bool kube_credentials_changed(const struct kube_credentials *credentials)

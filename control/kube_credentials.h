@@ -13,7 +13,7 @@ struct kube_access {
 	const char *server; /* "https://api.ose1:6443" */
 	const char *tls_server_name;
 	bool insecure;
-	const char *ca;        /* PEM; NULL: the system's authorities */
+	const char *ca;         /* PEM; NULL: the system's authorities */
 	const char *cert, *key; /* PEM */
 	const char *token;
 };
@@ -31,6 +31,9 @@ const struct kube_access *kube_credentials_get(struct kube_credentials *credenti
 /* What is wrong with which file, as of the last kube_credentials_get, also if something old is used in its place; ""
  * for nothing. */
 const char *kube_credentials_complaint(const struct kube_credentials *credentials);
+
+/* Whether the server's certificate is not checked, as far as is known. */
+bool kube_credentials_insecure(const struct kube_credentials *credentials);
 
 /* True if a file is not the one that was read last. */
 bool kube_credentials_changed(const struct kube_credentials *credentials);

@@ -11,8 +11,8 @@
 #include "control/kube_object.h"
 
 enum {
-	KUBE_ITEM_MAX = 4 * 1024 * 1024,  /* a longer item is left out */
-	KUBE_ENVELOPE_MAX = 256 * 1024,   /* of everything but the items */
+	KUBE_ITEM_MAX = 4 * 1024 * 1024, /* a longer item is left out */
+	KUBE_ENVELOPE_MAX = 256 * 1024,  /* of everything but the items */
 };
 
 /* `item` is NULL if it is no JSON or too long; `why` says so. Borrowed. */
@@ -28,10 +28,10 @@ struct kube_page {
 	struct kube_page_text envelope, item; /* owned */
 	unsigned depth;
 	bool in_string, escaped;
-	bool in_items;      /* in the array "items" */
+	bool in_items; /* in the array "items" */
 	bool in_item;
 	bool item_too_long;
-	bool too_long;      /* the envelope is */
+	bool too_long;          /* the envelope is */
 	size_t key_at, key_len; /* the last string at depth 1, in the envelope */
 };
 
@@ -44,8 +44,7 @@ struct kube_page_head {
 };
 
 /* At the end of the answer: was it a complete list of that kind? False: `why` says what it was instead. */
-bool kube_page_end(struct kube_page *page, const char *kind, struct kube_page_head *out,
-                   char why[static KUBE_WHY_MAX]);
+bool kube_page_end(struct kube_page *page, const char *kind, struct kube_page_head *out, char why[static KUBE_WHY_MAX]);
 void kube_page_head_free(struct kube_page_head *head);
 /* Can be used again. */
 void kube_page_clear(struct kube_page *page);

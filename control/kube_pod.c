@@ -27,10 +27,9 @@ static bool asks_for_proxy_protocol(const json_t *containers)
 	size_t i, j;
 	json_t *container, *variable;
 	json_array_foreach(containers, i, container)
-		json_array_foreach(json_object_get(container, "env"), j, variable)
-			if (same(kube_text(variable, "name"), "ROUTER_USE_PROXY_PROTOCOL") &&
-			    is_true(kube_text(variable, "value")))
-				return true;
+	    json_array_foreach(json_object_get(container, "env"), j,
+	                       variable) if (same(kube_text(variable, "name"), "ROUTER_USE_PROXY_PROTOCOL") &&
+	                                     is_true(kube_text(variable, "value"))) return true;
 	return false;
 }
 
@@ -38,9 +37,7 @@ static const json_t *find_container(const json_t *containers, const char *name)
 {
 	size_t i;
 	json_t *container;
-	json_array_foreach(containers, i, container)
-		if (same(kube_text(container, "name"), name))
-			return container;
+	json_array_foreach(containers, i, container) if (same(kube_text(container, "name"), name)) return container;
 	return NULL;
 }
 
@@ -71,9 +68,9 @@ static uint16_t find_port(const json_t *ports, const char *name, const char *oth
 		if (same(port_name, name) || same(port_name, other_name))
 			return reached_at(port, container_port);
 	}
-	json_array_foreach(ports, i, port)
-		if (!kube_text(port, "name") && port_number(port, "containerPort") == usual)
-			return reached_at(port, container_port);
+	json_array_foreach(ports, i, port) if (!kube_text(port, "name") && port_number(port, "containerPort") ==
+	                                                                       usual) return reached_at(port,
+	                                                                                                container_port);
 	return 0;
 }
 

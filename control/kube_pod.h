@@ -10,7 +10,7 @@
 
 struct kube_pod_rules {
 	const char *container; /* that has the ports */
-	bool pod_ip;           /* reached at status.podIP and the container's ports, else at status.hostIP and host ports */
+	bool pod_ip; /* reached at status.podIP and the container's ports, else at status.hostIP and host ports */
 };
 
 /* KUBE_SERVES fills in `out`; whether the pod is ready or about to end stands there. KUBE_SERVES_NOT: `why` is empty

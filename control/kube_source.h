@@ -49,7 +49,7 @@ void kube_source_stop(struct kube_source *source);
 const struct observed *kube_source_observed(const struct kube_source *source);
 
 enum kube_watch_state {
-	KUBE_STATE_WAITING,    /* for the next try, after trouble */
+	KUBE_STATE_WAITING, /* for the next try, after trouble */
 	KUBE_STATE_LISTING,
 	KUBE_STATE_CONNECTING, /* the watch is asked for */
 	KUBE_STATE_WATCHING,
@@ -68,7 +68,8 @@ struct kube_watch_status {
 	bool listed;                     /* at least one complete list */
 	int64_t listed_at;               /* the last complete list */
 	int64_t event_at;                /* the last ADDED, MODIFIED or DELETED */
-	int64_t confirmed_at; /* the last list, event or bookmark: what we have was current then; now - this is the age */
+	int64_t
+	    confirmed_at; /* the last list, event or bookmark: what we have was current then; now - this is the age */
 	char resource_version[KUBE_VERSION_MAX + 1]; /* of the last list, event or bookmark; "": none */
 	size_t objects;                              /* that count now */
 	bool failing;                                /* `error` has not been followed by an answer that was good */

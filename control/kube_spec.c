@@ -95,7 +95,7 @@ static void read_namespaces(struct kube_spec *spec, struct reader *routes)
 {
 	json_t *array = reader_array(routes, "namespaces", 0, KUBE_NAMESPACES_MAX, "namespaces");
 	for (size_t i = 0; i < json_array_size(array); i++) {
-		char field[32], quoted[READER_TEXT_MAX];
+		char field[48], quoted[READER_TEXT_MAX];
 		const char *text = json_string_value(json_array_get(array, i));
 		bool again = false;
 		snprintf(field, sizeof(field), "namespaces[%zu]", i);

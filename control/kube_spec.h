@@ -11,8 +11,8 @@
 #include "common/json_reader.h"
 
 enum {
-	KUBE_TEXT_MAX = 1023,  /* of URLs, paths and selectors */
-	KUBE_LABEL_MAX = 253,  /* of names and label values */
+	KUBE_TEXT_MAX = 1023, /* of URLs, paths and selectors */
+	KUBE_LABEL_MAX = 253, /* of names and label values */
 	KUBE_NAMESPACES_MAX = 32,
 };
 

@@ -22,9 +22,9 @@ struct kube_timing {
 	uint32_t relist;       /* between full lists, +-25 % at random; 0: as the spec says */
 
 	uint32_t watch_seconds_min, watch_seconds_max; /* timeoutSeconds, in seconds, at random between these */
-	uint32_t watch_grace;   /* beyond timeoutSeconds, then we end the stream */
-	uint32_t watch_silence; /* without event or bookmark, then a new list */
-	uint32_t short_stream;  /* a stream that ends sooner and without an event counts as trouble */
+	uint32_t watch_grace;                          /* beyond timeoutSeconds, then we end the stream */
+	uint32_t watch_silence;                        /* without event or bookmark, then a new list */
+	uint32_t short_stream; /* a stream that ends sooner and without an event counts as trouble */
 
 	uint32_t collect; /* events of so long make one report */
 };

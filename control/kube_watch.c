@@ -11,7 +11,10 @@
 #include "control/kube_client.h"
 #include "control/kube_page.h"
 
-enum { LIST_PATIENCE = 10 }; /* a page may take so many times list_silence, if bytes keep coming */
+enum {
+	LIST_PATIENCE = 10, /* a page may take so many times list_silence, if bytes keep coming */
+	BARREN_MAX = 3,     /* watches; then lists in between get rarer */
+};
 
 struct kube_watch {
 	struct event_loop *loop;
@@ -33,16 +36,17 @@ struct kube_watch {
 	uint64_t trouble_at;
 
 	struct kube_page page;
-	unsigned pages;         /* of this list that have come */
-	size_t items;           /* of this list */
-	char *continue_from;    /* owned; NULL: the first page */
+	unsigned pages;      /* of this list that have come */
+	size_t items;        /* of this list */
+	char *continue_from; /* owned; NULL: the first page */
 	char list_version[KUBE_VERSION_MAX + 1];
 
 	struct kube_lines lines;
 	uint64_t opened_at; /* when the stream's head came */
 	bool stream_spoke;  /* an event or a bookmark came on this stream */
+	unsigned barren;    /* watches in a row that failed before they were of any use */
 	bool bookmarks_seen;
-	unsigned silence_shift; /* watch_silence is doubled so often: a server that knows no bookmarks */
+	unsigned silence_shift;         /* watch_silence is doubled so often: a server that knows no bookmarks */
 	struct kube_trouble stopped_by; /* why we ended a call from within */
 };
 
@@ -148,10 +152,14 @@ static void list_failed(struct kube_watch *watch, const struct kube_trouble *tro
 }
 
 /* A watch has failed. The same request again makes sense only if the API said so. */
-static void watch_failed(struct kube_watch *watch, const struct kube_trouble *trouble)
+static void watch_failed(struct kube_watch *watch, const struct kube_trouble *reason)
 {
-	watch->resumable = trouble->kind == KUBE_BUSY;
-	wait_after(watch, trouble);
+	struct kube_trouble trouble = *reason;
+	watch->resumable = trouble.kind == KUBE_BUSY;
+	/* An API that lists but never watches is not asked for everything every few seconds. */
+	if (++watch->barren > BARREN_MAX && !watch->resumable)
+		trouble.kind = KUBE_DENIED;
+	wait_after(watch, &trouble);
 }
 
 static bool stop_call(struct kube_watch *watch, const struct kube_trouble *trouble)
@@ -304,7 +312,8 @@ static uint32_t silence_limit(const struct kube_watch *watch)
 static void open_stream(struct kube_watch *watch)
 {
 	const struct kube_timing *timing = watch->timing;
-	uint32_t seconds = timing->watch_seconds_min + random_up_to(timing->watch_seconds_max - timing->watch_seconds_min);
+	uint32_t seconds =
+	    timing->watch_seconds_min + random_up_to(timing->watch_seconds_max - timing->watch_seconds_min);
 	char *version = kube_query_escape(watch->status.resource_version), *query;
 	if (asprintf(&query, "watch=1&allowWatchBookmarks=true&resourceVersion=%s&timeoutSeconds=%u", version,
 	             seconds) < 0)
@@ -369,9 +378,12 @@ static bool on_line(void *context, const char *text, size_t len)
 	char why[KUBE_WHY_MAX];
 	if (!kube_event_decode(text, len, &event, why))
 		return stop_with(watch, "a line of the watch %s", why);
-	watch->stream_spoke = true;
 	bool more = take_event(watch, &event);
 	json_decref(event.object);
+	if (more) {
+		watch->stream_spoke = true;
+		watch->barren = 0;
+	}
 	return more;
 }
 
@@ -402,16 +414,23 @@ static bool on_watch_bytes(void *context, const char *bytes, size_t len)
 static void stream_ended(struct kube_watch *watch, const struct kube_call_result *result)
 {
 	bool cut = result->outcome == KUBE_CALL_CUT;
-	if (watch->stream_spoke || clock_monotonic_ms() - watch->opened_at >= watch->timing->short_stream) {
-		if (cut)
-			note_trouble(watch, &result->trouble);
-		open_stream(watch);
+	uint64_t now = clock_monotonic_ms(), settled = watch->opened_at + watch->timing->short_stream;
+	struct kube_trouble trouble;
+	if (now < settled && !watch->stream_spoke) {
+		kube_trouble_set(&trouble, "the watch ended at once, without an event%s%s", cut ? ": " : "",
+		                 cut ? result->trouble.words : "");
+		wait_after(watch, &trouble);
 		return;
 	}
-	struct kube_trouble trouble;
-	kube_trouble_set(&trouble, "the watch ended at once, without an event%s%s", cut ? ": " : "",
-	                 cut ? result->trouble.words : "");
-	wait_after(watch, &trouble);
+	if (cut)
+		note_trouble(watch, &result->trouble);
+	if (now < settled) { /* not as often as the API can */
+		set_state(watch, KUBE_STATE_WAITING);
+		event_timer_set(watch->loop, &watch->timer, settled);
+		return;
+	}
+	watch->barren = 0;
+	open_stream(watch);
 }
 
 static void on_watch_done(void *context, const struct kube_call_result *result)
@@ -481,7 +500,9 @@ static void on_timer(void *context)
 static void on_relist(void *context)
 {
 	struct kube_watch *watch = context;
-	if (watch->status.state != KUBE_STATE_LISTING && watch->resumable)
+	if (watch->status.state == KUBE_STATE_WAITING && watch->resumable)
+		set_relist(watch, watch->timing->backoff_cap_denied);
+	else if (watch->status.state == KUBE_STATE_CONNECTING || watch->status.state == KUBE_STATE_WATCHING)
 		list(watch);
 }
 
@@ -505,12 +526,8 @@ struct kube_watch *kube_watch_start(struct event_loop *loop, struct kube_client 
 	struct kube_watch *watch = calloc(1, sizeof(*watch));
 	if (!watch)
 		abort();
-	*watch = (struct kube_watch){.loop = loop,
-	                             .client = client,
-	                             .timing = timing,
-	                             .target = *target,
-	                             .sink = sink,
-	                             .context = context};
+	*watch = (struct kube_watch){
+	    .loop = loop, .client = client, .timing = timing, .target = *target, .sink = sink, .context = context};
 	watch->timer = (struct event_timer){.fire = on_timer, .context = watch};
 	watch->relist = (struct event_timer){.fire = on_relist, .context = watch};
 	watch->status.state_since = clock_unix_ms();
@@ -535,8 +552,8 @@ static void set_words(const struct kube_watch *watch, struct kube_watch_status *
 	unsigned long left = watch->timer.at > now ? (unsigned long)((watch->timer.at - now + 999) / 1000) : 0;
 	switch (out->state) {
 	case KUBE_STATE_WAITING:
-		snprintf(out->words, sizeof(out->words), "waiting %lu s to %s again: %s", left,
-		         watch->resumable ? "watch" : "list", out->error);
+		snprintf(out->words, sizeof(out->words), "waiting %lu s to %s again%s%s", left,
+		         watch->resumable ? "watch" : "list", out->failing ? ": " : "", out->failing ? out->error : "");
 		break;
 	case KUBE_STATE_LISTING:
 		snprintf(out->words, sizeof(out->words), "listing, page %u", watch->pages + 1);

@@ -137,8 +137,7 @@ json_t *kube_yaml_parse(const char *text, size_t len, struct json_faults *faults
 	while (!ended && !builder.wrong) {
 		if (!yaml_parser_parse(&parser, &event)) {
 			json_faults_add(faults, "$", "YAML", "line %zu, column %zu: %s", parser.problem_mark.line + 1,
-			                parser.problem_mark.column + 1,
-			                parser.problem ? parser.problem : "is no YAML");
+			                parser.problem_mark.column + 1, parser.problem ? parser.problem : "is no YAML");
 			break;
 		}
 		take(&builder, &event);

@@ -128,7 +128,8 @@ static bool scheme_fits(CURLU *parsed)
 
 const char *kube_server_check(char *url)
 {
-	static const char form[] = "the API's address, such as \"https://api.ose1.example:6443\"; http only for this machine";
+	static const char form[] =
+	    "the API's address, such as \"https://api.ose1.example:6443\"; http only for this machine";
 	CURLU *parsed = curl_url();
 	if (!parsed)
 		abort();
@@ -141,7 +142,8 @@ const char *kube_server_check(char *url)
 	return good ? NULL : form;
 }
 
-/* Opens the object `part` of the entry with this name in the list `list`; an empty one with a fault if there is none. */
+/* Opens the object `part` of the entry with this name in the list `list`; an empty one with a fault if there is none.
+ */
 static void open_named(struct reader *entry, json_t *root, const char *list, const char *part, const char *name,
                        struct json_faults *faults)
 {
@@ -279,9 +281,9 @@ void kubeconfig_free(struct kubeconfig *config)
 {
 	if (!config)
 		return;
-	char *const texts[] = {config->server,    config->tls_server_name, config->ca_file,  config->ca_data,
-	                       config->cert_file, config->cert_data,       config->key_file, config->key_data,
-	                       config->token_file, config->token};
+	char *const texts[] = {
+	    config->server,    config->tls_server_name, config->ca_file,  config->ca_data,    config->cert_file,
+	    config->cert_data, config->key_file,        config->key_data, config->token_file, config->token};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		forget(texts[i]);
 	free(config);

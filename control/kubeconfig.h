@@ -9,7 +9,8 @@
 
 #include "common/json_reader.h"
 
-/* Strings are owned, NULL: not given. Of inline data and a file the data counts, of a token file and a token the file. */
+/* Strings are owned, NULL: not given. Of inline data and a file the data counts, of a token file and a token the file.
+ */
 struct kubeconfig {
 	char *server; /* without a slash at the end */
 	char *tls_server_name;

@@ -16,6 +16,8 @@
 
 #include "common/config.h"
 #include "common/log.h"
+#include "common/run_file.h"
+#include "common/shared.h"
 #include "control/admin_http.h"
 #include "control/config_check.h"
 #include "control/control.h"
@@ -65,6 +67,22 @@ static bool take_lock(const struct config *config)
 	if (ftruncate(fd, 0) != 0 || write(fd, pid, (size_t)len) != len)
 		log_warning("%s cannot be written: %s", path, strerror(errno)); /* only a courtesy to people */
 	return true;
+}
+
+/* A dataplane of another version that runs already is an operator's mistake, which is best seen at once. (One that
+ * comes later is shown in the status.) False: the reason was logged. */
+static bool check_dataplane(const struct config *config)
+{
+	char path[CONTROL_PATH_MAX];
+	struct run_file run;
+	snprintf(path, sizeof(path), "%s/" RUN_FILE_NAME, config->paths.run);
+	if (getenv(ADMIN_FD_VARIABLE) || !run_file_read(path, &run) || run.version == SHARED_VERSION ||
+	    process_start_time(run.pid) != run.start_time)
+		return true;
+	log_error("the dataplane (pid %d) has version %u of shared memory, this control %d: run both programs from one "
+	          "release",
+	          run.pid, run.version, SHARED_VERSION);
+	return false;
 }
 
 /* As many files as the system allows: each running check takes one. */
@@ -147,7 +165,7 @@ static int run(const char *path, char **argv)
 		return EXIT_FAILURE;
 	raise_file_limit();
 	/* Handed on by a second descriptor: over a restart the address is never without a listener. */
-	int admin_fd = take_lock(config) ? admin_listen(config) : -1;
+	int admin_fd = check_dataplane(config) && take_lock(config) ? admin_listen(config) : -1;
 	int kept_fd = admin_fd >= 0 ? fcntl(admin_fd, F_DUPFD_CLOEXEC, 3) : -1;
 	bool good = kept_fd >= 0 && curl_global_init(CURL_GLOBAL_DEFAULT) == 0 && serve(config, admin_fd, &restart);
 	config_free(config);

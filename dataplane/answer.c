@@ -83,8 +83,8 @@ static void send_answer(struct worker *worker, struct flow *flow, uint32_t from)
 	} while (from < to);
 	if (from > young->answer_sent)
 		young->answer_sent = (uint16_t)from;
-	young->resend_at = worker->now + young->resend_after;
-	flow_timer_at(worker, flow, young->resend_at);
+	uint32_t limit = young->answer_started + ANSWER_LIMIT_MS, again = worker->now + young->resend_after;
+	flow_timer_at(worker, flow, seq_before(again, limit) ? again : limit);
 }
 
 void answer_start(struct worker *worker, struct flow *flow, enum answer answer)
@@ -96,10 +96,12 @@ void answer_start(struct worker *worker, struct flow *flow, enum answer answer)
 	young->answer = (uint8_t)answer;
 	young->answer_len = write_answer(worker, flow, young);
 	young->answer_acked = young->answer_sent = 0;
-	young->acknowledged = 0; /* the window is open again, for what is thrown away */
 	young->answer_started = worker->now;
 	young->resend_after = SYN_RTO_MS;
+	/* From now on everything in order is acknowledged and thrown away, and nothing is held. */
+	young->discards = true;
 	young->range_count = 0;
+	young->fin_seen = young->fin_seen && young->fin_at == young->received;
 	send_answer(worker, flow, 0);
 }
 
@@ -130,7 +132,7 @@ void answer_receive(struct worker *worker, struct flow *flow, struct frame *fram
 		young->answer_acked = acked;
 	bool everything = young->answer_acked == young->answer_len + 1;
 	if (discard(young, packet))
-		reply_ack(worker, frame, packet, everything ? answer_end(young) : packet->ack, head_next(young),
+		reply_ack(worker, frame, packet, young->cookie + 1 + young->answer_sent, head_next(young),
 			  head_window(worker, young));
 	else
 		frame_absorb(worker, frame);

@@ -10,12 +10,22 @@ static void want_resync(struct worker *worker)
 		count(worker, counter_event_lost);
 }
 
-/* A router host's message says that it is new, changed, or checked again: what was suspected of it is forgotten. */
+static bool is_unchanged(const struct table_host *known, const struct message_host *host)
+{
+	return known->present && known->generation == host->generation && known->healthy == host->healthy &&
+	       address_equal(&known->address, &host->address);
+}
+
+/* A router host is new, changed, or checked again: what was suspected of it is forgotten. In a resync an unchanged one
+ * says nothing new. */
 static void learn_host(struct worker *worker, const struct message_host *host)
 {
+	struct tables *tables = &worker->tables;
 	struct host_health *health = &worker->health[host->slot];
-	uint16_t mss = health->generation == host->generation ? health->mss : 0;
-	*health = (struct host_health){.generation = host->generation, .mss = mss};
+	if (!tables->filling || !is_unchanged(&tables->active->hosts[host->slot], host)) {
+		uint16_t mss = health->generation == host->generation ? health->mss : 0;
+		*health = (struct host_health){.generation = host->generation, .mss = mss};
+	}
 	if (!worker->io.ask(worker->io.context, &host->address, true))
 		count(worker, counter_ask_lost);
 }

@@ -21,6 +21,7 @@
 #include "dataplane/worker.h"
 
 enum {
+	MSS_MAX = 1460,   /* of our own segments: the largest class of a cookie */
 	CLIENT_SCALE = 7, /* our window scale toward clients; RFC 7323 */
 	SYN_RTO_MS = 200, /* RFC 6298 says 1 s; router hosts are near, documented deviation */
 	JOIN_LIMIT_MS = 5000,
@@ -123,6 +124,9 @@ bool pool_contains(const struct worker *worker, const struct address *address);
 
 /* ---- handshake.c: SYN -> cookie; ACK with a valid cookie -> a flow is born ---- */
 
+/* The largest segment that every port's MTU takes. */
+uint16_t ports_mss(const struct worker *worker);
+
 void handshake_syn(struct worker *worker, struct frame *frame, const struct packet *packet);
 /* A segment to a VIP that belongs to no living flow; `old` is a lingering flow with this 4-tuple, or NULL. Returns false
  * if it gives birth to nothing and `old` may have it; the frame is then still the caller's. */
@@ -195,6 +199,8 @@ enum head_taken {
 enum head_taken head_take(struct worker *worker, struct young *young, const struct packet *packet);
 /* The next sequence number that is expected of the client, a FIN in order included. */
 uint32_t head_next(const struct young *young);
+/* What we have acknowledged to the client, as a sequence number. */
+uint32_t head_acknowledged(const struct young *young);
 /* Bytes of a head buffer. */
 uint32_t head_capacity(const struct worker *worker);
 /* Window field to offer: the right edge never moves. */
@@ -269,11 +275,11 @@ enum election elect(struct worker *worker, struct flow *flow, struct elected *ou
 void host_connected(struct worker *worker, uint32_t host);
 void host_failed(struct worker *worker, uint32_t host, bool silent);
 
-/* ---- a segment that a young flow answers with an acknowledgement ---- */
+/* ---- a segment of the client that is answered with an acknowledgement ---- */
 
 /* RFC 9293 3.10.7.4 / RFC 5961: at most one per CHALLENGE_INTERVAL_MS and flow; else the frame is dropped as
  * `otherwise`. */
-void challenge(struct worker *worker, struct flow *flow, enum side side, struct frame *frame,
-	       const struct packet *packet, uint32_t seq, uint32_t ack, enum counter otherwise);
+void challenge(struct worker *worker, struct flow *flow, struct frame *frame, const struct packet *packet, uint32_t seq,
+	       uint32_t ack, enum counter otherwise);
 
 #endif

@@ -75,32 +75,44 @@ static uint32_t pick_host(struct worker *worker, const struct young *young, uint
 	return c->hosts[winner];
 }
 
-/* The share whose turn it is among those that can take the connection; NULL: none can. */
-static struct table_share *pick_share(struct worker *worker, const struct young *young, struct table_route *route,
-				      bool https)
+static bool share_usable(const struct worker *worker, const struct young *young, const struct message_share *share,
+			 bool https)
 {
-	struct table_share *best = NULL;
-	int32_t total = 0;
+	return share->weight > 0 && (https ? share->https : share->http) &&
+	       cluster_usable(worker, young, share->cluster, https);
+}
+
+/* The share whose turn it is among those that can take the connection; NULL: none can. */
+static const struct message_share *pick_share(struct worker *worker, const struct young *young,
+					      const struct table_route *route, bool https)
+{
+	struct tables *tables = &worker->tables;
+	const struct message_share *best = NULL;
+	int32_t total = 0, best_credit = INT32_MIN;
 	for (unsigned i = 0; i < route->share_count; i++) {
-		struct table_share *entry = &route->shares[i];
-		const struct message_share *share = &entry->share;
-		if (share->weight == 0 || !(https ? share->https : share->http) ||
-		    !cluster_usable(worker, young, share->cluster, https))
+		const struct message_share *share = &route->shares[i];
+		if (!share_usable(worker, young, share, https))
 			continue;
-		entry->credit += share->weight;
+		int32_t *credit = tables_credit(tables, route, share);
+		int32_t now = (credit ? *credit : 0) + share->weight;
+		if (credit)
+			*credit = now;
 		total += share->weight;
-		if (!best || entry->credit > best->credit)
-			best = entry;
+		if (!best || now > best_credit) {
+			best = share;
+			best_credit = now;
+		}
 	}
-	if (best)
-		best->credit -= total;
+	int32_t *credit = best ? tables_credit(tables, route, best) : NULL;
+	if (credit)
+		*credit -= total;
 	return best;
 }
 
 static bool served(const struct table_route *route, bool https)
 {
 	for (unsigned i = 0; i < route->share_count; i++)
-		if (https ? route->shares[i].share.https : route->shares[i].share.http)
+		if (https ? route->shares[i].https : route->shares[i].http)
 			return true;
 	return false;
 }
@@ -115,16 +127,12 @@ static struct table_route *route_of(struct worker *worker, const struct flow *fl
 }
 
 /* A retry stays in the cluster while it has a router host left, and the route still goes there. */
-static struct table_share *present_share(struct worker *worker, const struct young *young, struct table_route *route,
-					 bool https)
+static const struct message_share *present_share(struct worker *worker, const struct young *young,
+						 const struct table_route *route, bool https)
 {
-	for (unsigned i = 0; i < route->share_count; i++) {
-		struct table_share *entry = &route->shares[i];
-		if (entry->share.cluster == young->cluster && entry->share.weight > 0 &&
-		    (https ? entry->share.https : entry->share.http) &&
-		    cluster_usable(worker, young, young->cluster, https))
-			return entry;
-	}
+	for (unsigned i = 0; i < route->share_count; i++)
+		if (route->shares[i].cluster == young->cluster && share_usable(worker, young, &route->shares[i], https))
+			return &route->shares[i];
 	return NULL;
 }
 
@@ -137,15 +145,15 @@ enum election elect(struct worker *worker, struct flow *flow, struct elected *ou
 		return ELECTION_UNKNOWN;
 	if (!served(route, https))
 		return ELECTION_NOT_SERVED;
-	struct table_share *share = NULL;
+	const struct message_share *share = NULL;
 	if (young->cluster != CLUSTER_NONE)
 		share = present_share(worker, young, route, https);
 	if (!share)
 		share = pick_share(worker, young, route, https);
 	if (!share)
 		return ELECTION_UNHEALTHY;
-	out->cluster = share->share.cluster;
-	out->share_pair = share->share.pair;
+	out->cluster = share->cluster;
+	out->share_pair = share->pair;
 	out->host = pick_host(worker, young, out->cluster, https);
 	return ELECTED;
 }

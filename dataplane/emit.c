@@ -48,6 +48,11 @@ bool emit(struct worker *worker, struct flow *flow, enum side side, uint8_t flag
 		count(worker, counter_tx_failed);
 		return false;
 	}
+	if (PACKET_HEADERS_LEN + options_len + payload_len > frame.room) {
+		worker->io.drop(worker->io.context, &frame);
+		count(worker, counter_tx_failed);
+		return false;
+	}
 	if (side == SIDE_ROUTER && flow->router_hop == L3_NONE)
 		flow->router_hop = l3_next_hop(worker->l3, &flow->router);
 	if (!frame_route(worker, flow, side, &frame)) {
@@ -117,10 +122,12 @@ void reply_ack(struct worker *worker, struct frame *frame, const struct packet *
 	reply(worker, frame, packet, TCP_ACK, seq, ack, window, counter_answered_ack);
 }
 
-void challenge(struct worker *worker, struct flow *flow, enum side side, struct frame *frame,
-	       const struct packet *packet, uint32_t seq, uint32_t ack, enum counter otherwise)
+void challenge(struct worker *worker, struct flow *flow, struct frame *frame, const struct packet *packet, uint32_t seq,
+	       uint32_t ack, enum counter otherwise)
 {
-	uint16_t window = side == SIDE_CLIENT ? (uint16_t)worker->config->limits.head_bytes : 0;
+	bool young = flow->young != YOUNG_NONE && flow->state != FLOW_JOINING;
+	uint16_t window = young ? head_window(worker, flow_young(worker, flow))
+				: splice_window_to_client(flow, flow->half[SIDE_ROUTER].window);
 	if (worker->now - flow->challenged < CHALLENGE_INTERVAL_MS) {
 		frame_drop(worker, frame, otherwise);
 		return;

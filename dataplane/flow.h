@@ -138,7 +138,7 @@ struct young {
 	uint16_t answer_len;    /* bytes of `small` */
 	uint16_t answer_acked;  /* FIN counts as one */
 	uint16_t answer_sent;   /* highest offset sent, FIN included */
-	bool client_closed;     /* the client's FIN has come */
+	bool discards;          /* what the client sends is acknowledged and thrown away */
 	uint32_t answer_started;
 
 	uint8_t small[YOUNG_SMALL_HEAD];

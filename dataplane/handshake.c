@@ -21,15 +21,23 @@ static uint64_t epoch_now(const struct worker *worker)
 	return worker->now_us / 1000 / COOKIE_EPOCH_MS;
 }
 
-/* The MSS that every possible way to a router host takes. */
-static uint16_t offered_mss(const struct worker *worker)
+uint16_t ports_mss(const struct worker *worker)
 {
-	uint16_t mss = worker->config->limits.client_mss;
+	uint16_t mss = UINT16_MAX;
 	for (unsigned port = 0; port < worker->config->port_count; port++) {
 		uint16_t mtu = l3_port_mtu(worker->l3, (uint8_t)port);
 		if (mtu && mtu - IPV4_HEADER_LEN - TCP_HEADER_LEN < mss)
 			mss = (uint16_t)(mtu - IPV4_HEADER_LEN - TCP_HEADER_LEN);
 	}
+	return mss;
+}
+
+/* The MSS that every possible way to a router host takes. */
+static uint16_t offered_mss(const struct worker *worker)
+{
+	uint16_t mss = ports_mss(worker);
+	if (worker->config->limits.client_mss < mss)
+		mss = worker->config->limits.client_mss;
 	return worker->router_mss_min < mss ? worker->router_mss_min : mss;
 }
 

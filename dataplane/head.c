@@ -19,6 +19,8 @@ uint16_t head_window(const struct worker *worker, const struct young *young)
 {
 	uint32_t limit = worker->config->limits.head_bytes;
 	uint32_t left = young->acknowledged < limit ? limit - young->acknowledged : 0;
+	if (young->discards)
+		left = limit;
 	if (young->client_wscale == TCP_WINDOW_SCALE_NONE)
 		return (uint16_t)left;
 	return (uint16_t)((left + (1u << CLIENT_SCALE) - 1) >> CLIENT_SCALE);
@@ -28,6 +30,11 @@ uint32_t head_next(const struct young *young)
 {
 	bool fin = young->fin_seen && young->fin_at == young->received;
 	return young->client_isn + 1 + young->received + fin;
+}
+
+uint32_t head_acknowledged(const struct young *young)
+{
+	return young->discards ? head_next(young) : young->client_isn + 1 + young->acknowledged;
 }
 
 static bool grow(struct worker *worker, struct young *young, uint32_t end)
@@ -139,23 +146,23 @@ bool young_accept(struct worker *worker, struct flow *flow, struct frame *frame,
 		  uint32_t sent_end)
 {
 	struct young *young = flow_young(worker, flow);
-	uint32_t next = head_next(young);
+	uint32_t next = head_next(young), acked = head_acknowledged(young);
 	flow->last_seen = worker->now;
 	if (packet->flags & TCP_RST) {
-		bool exact = packet->seq == next || packet->seq == young->client_isn + 1 + young->acknowledged;
+		bool exact = packet->seq == next || packet->seq == acked;
 		if (exact) {
 			frame_absorb(worker, frame);
 			count(worker, counter_closed_by_client);
 			flow_destroy(worker, flow);
 		} else if (seq_within(packet->seq, next, next + head_capacity(worker))) {
-			challenge(worker, flow, SIDE_CLIENT, frame, packet, sent_end, next, counter_drop_rst_out_of_window);
+			challenge(worker, flow, frame, packet, sent_end, acked, counter_drop_rst_out_of_window);
 		} else {
 			frame_drop(worker, frame, counter_drop_rst_out_of_window);
 		}
 		return false;
 	}
 	if (packet->flags & TCP_SYN) {
-		challenge(worker, flow, SIDE_CLIENT, frame, packet, sent_end, next, counter_drop_stray_syn);
+		challenge(worker, flow, frame, packet, sent_end, acked, counter_drop_stray_syn);
 		return false;
 	}
 	if (!(packet->flags & TCP_ACK)) {
@@ -163,10 +170,10 @@ bool young_accept(struct worker *worker, struct flow *flow, struct frame *frame,
 		return false;
 	}
 	if (!seq_within(packet->ack, young->cookie + 1, sent_end)) {
-		challenge(worker, flow, SIDE_CLIENT, frame, packet, sent_end, next, counter_drop_ack_out_of_range);
+		challenge(worker, flow, frame, packet, sent_end, acked, counter_drop_ack_out_of_range);
 		return false;
 	}
-	if (!seq_before(packet->seq, young->client_isn + 1 + young->acknowledged))
+	if (!seq_before(packet->seq, acked))
 		young->client_window = packet->window;
 	return true;
 }
@@ -228,7 +235,7 @@ void head_receive(struct worker *worker, struct flow *flow, struct frame *frame,
 			break;
 		}
 		/* A keepalive probe or an old segment: RFC 9293 3.10.7.4 first. */
-		challenge(worker, flow, SIDE_CLIENT, frame, packet, young->cookie + 1, head_next(young),
+		challenge(worker, flow, frame, packet, young->cookie + 1, head_next(young),
 			  counter_drop_duplicate);
 		break;
 	case HEAD_HELD:

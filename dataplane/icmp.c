@@ -19,7 +19,7 @@ enum {
 /* Was a packet toward `to` with this number (router space) sent and not acknowledged? */
 static bool in_flight(const struct flow *flow, enum side to, uint32_t seq)
 {
-	return seq_within(seq, flow->half[to].acked, flow->half[!to].end);
+	return seq - flow->half[to].acked < flow->half[!to].end - flow->half[to].acked;
 }
 
 static void write_checksum(uint8_t *at, uint32_t sum)
@@ -113,6 +113,10 @@ void icmp_receive(struct worker *worker, struct frame *frame, const struct packe
 				      packet->quoted.destination_port, packet->quoted.source_port, &to);
 	if (!flow) {
 		frame_drop(worker, frame, counter_drop_icmp_unmatched);
+		return;
+	}
+	if (!worker->vips[flow->vip].held) {
+		frame_drop(worker, frame, counter_drop_vip_not_held);
 		return;
 	}
 	if (flow->state == FLOW_CONNECTING) {

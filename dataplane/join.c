@@ -60,6 +60,9 @@ static void agree(struct worker *worker, struct flow *flow, const struct packet 
 	if (young->router_mss < COOKIE_MSS_MIN)
 		young->router_mss = COOKIE_MSS_MIN;
 	learn_mss(worker, flow->host, young->router_mss);
+	uint16_t most = ports_mss(worker) < MSS_MAX ? ports_mss(worker) : MSS_MAX;
+	if (young->router_mss > most)
+		young->router_mss = most;
 	if (young->client_sack && !router.sack_permitted)
 		flow->flags |= FLOW_NO_SACK;
 	if (young->client_wscale == TCP_WINDOW_SCALE_NONE)
@@ -77,7 +80,6 @@ void join_start(struct worker *worker, struct flow *flow, const struct packet *s
 	struct young *young = flow_young(worker, flow);
 	flow->flags = 0;
 	agree(worker, flow, syn_ack);
-	host_connected(worker, flow->host);
 	young->router_isn = syn_ack->seq;
 	young->router_acked = 0;
 	young->join_started = worker->now;
@@ -195,6 +197,7 @@ static void receive_router(struct worker *worker, struct flow *flow, struct fram
 		young->router_acked = acked;
 	forward_to_client(worker, flow, frame, packet);
 	if (joined(young)) {
+		host_connected(worker, flow->host);
 		flow_splice(worker, flow);
 		splice_end_if_closed(worker, flow);
 	}

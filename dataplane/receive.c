@@ -145,8 +145,8 @@ static void receive_stray(struct worker *worker, struct frame *frame, const stru
 static void receive_lingering(struct worker *worker, struct flow *flow, enum side side, struct frame *frame,
 			      struct packet *packet)
 {
-	uint8_t handshake = packet->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN);
-	if (side == SIDE_CLIENT && handshake == TCP_SYN)
+	uint8_t handshake = packet->flags & (TCP_SYN | TCP_ACK | TCP_RST);
+	if (side == SIDE_CLIENT && handshake == TCP_SYN && !(packet->flags & TCP_FIN))
 		receive_stray(worker, frame, packet, flow);
 	else if (side == SIDE_CLIENT && handshake == TCP_ACK && !worker->refuse_new &&
 		 handshake_ack(worker, frame, packet, flow->vip, flow))

@@ -228,7 +228,7 @@ static void receive_control(struct worker *worker, struct flow *flow, enum side 
 	if (packet->flags & TCP_RST)
 		splice_reset(worker, flow, side, frame, packet);
 	else if ((packet->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && side == SIDE_CLIENT)
-		challenge(worker, flow, side, frame, packet, flow->half[SIDE_ROUTER].end + flow->delta,
+		challenge(worker, flow, frame, packet, flow->half[SIDE_ROUTER].end + flow->delta,
 			  flow->half[SIDE_ROUTER].acked, counter_drop_stray_syn);
 	else if (packet->flags & TCP_SYN)
 		frame_drop(worker, frame, counter_drop_stray_syn);

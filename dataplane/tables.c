@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/crc32c.h"
+
 static bool table_init(struct table *table, const struct tables *tables)
 {
 	table->hosts = calloc(tables->hosts_max, sizeof(*table->hosts));
@@ -28,11 +30,13 @@ bool tables_init(struct tables *tables, uint32_t hosts_max, uint32_t routes_max,
 	tables->bucket_mask = buckets - 1;
 	tables->key = *key;
 	tables->active = &tables->table[0];
-	return table_init(&tables->table[0], tables) && table_init(&tables->table[1], tables);
+	tables->credits = calloc(pairs_max, sizeof(*tables->credits));
+	return tables->credits && table_init(&tables->table[0], tables) && table_init(&tables->table[1], tables);
 }
 
 void tables_free(struct tables *tables)
 {
+	free(tables->credits);
 	for (unsigned i = 0; i < 2; i++) {
 		free(tables->table[i].hosts);
 		free(tables->table[i].clusters);
@@ -97,14 +101,12 @@ static bool apply_host(struct tables *tables, struct table *table, const struct 
 	if (message->slot >= tables->hosts_max)
 		return false;
 	struct table_host *host = &table->hosts[message->slot];
-	if (host->present && host->cluster != message->cluster) {
-		cluster_remove(table, message->slot);
-		host->present = false;
-	}
-	if (!host->present) {
+	if (!host->present || host->cluster != message->cluster) {
 		struct table_cluster *cluster = &table->clusters[message->cluster];
 		if (cluster->host_count == CLUSTER_HOSTS_MAX)
 			return false;
+		if (host->present)
+			cluster_remove(table, message->slot);
 		cluster->hosts[cluster->host_count++] = message->slot;
 	}
 	*host = (struct table_host){
@@ -127,26 +129,21 @@ static void apply_host_gone(struct tables *tables, struct table *table, const st
 	table->hosts[message->slot].present = false;
 }
 
-static bool same_shares(const struct table_route *route, const struct message_share *shares, unsigned share_count)
+static void set_shares(struct table_route *route, const struct message_share *shares, unsigned share_count)
 {
-	if (route->share_count != share_count)
-		return false;
-	for (unsigned i = 0; i < share_count; i++)
-		if (memcmp(&route->shares[i].share, &shares[i], sizeof(shares[i])) != 0)
-			return false;
-	return true;
+	memcpy(route->shares, shares, share_count * sizeof(*shares));
+	route->share_count = (uint8_t)share_count;
+	route->terms = crc32c(shares, share_count * sizeof(*shares));
 }
 
-/* Sets the shares; the credit of an election goes on where `before` had the same shares. */
-static void set_shares(struct table_route *route, const struct message_share *shares, unsigned share_count,
-		       const struct table_route *before)
+int32_t *tables_credit(struct tables *tables, const struct table_route *route, const struct message_share *share)
 {
-	bool keep = before && same_shares(before, shares, share_count);
-	for (unsigned i = 0; i < share_count; i++) {
-		int32_t credit = keep ? before->shares[i].credit : 0;
-		route->shares[i] = (struct table_share){.share = shares[i], .credit = credit};
-	}
-	route->share_count = (uint8_t)share_count;
+	if (share->pair == SLOT_NONE)
+		return NULL;
+	struct pair_credit *credit = &tables->credits[share->pair];
+	if (credit->terms != route->terms)
+		*credit = (struct pair_credit){.terms = route->terms};
+	return &credit->credit;
 }
 
 static bool pairs_valid(const struct tables *tables, const struct message_share *shares, unsigned count)
@@ -174,7 +171,6 @@ static bool apply_route(struct tables *tables, struct table *table, const struct
 	const char *name = message->name.text;
 	uint8_t len = message->name.len;
 	struct table_route *route = find(tables, table, name, len, message->wildcard);
-	const struct table_route *before = route;
 	if (!route) {
 		route = take_route(tables, table);
 		if (!route)
@@ -184,11 +180,9 @@ static bool apply_route(struct tables *tables, struct table *table, const struct
 		*bucket = (uint32_t)(route - table->routes);
 		route->name = message->name;
 		route->wildcard = message->wildcard;
-		if (table != tables->active)
-			before = find(tables, tables->active, name, len, message->wildcard);
 	}
 	route->id = message->id;
-	set_shares(route, message->shares, message->share_count, before);
+	set_shares(route, message->shares, message->share_count);
 	return true;
 }
 
@@ -213,7 +207,7 @@ static bool apply_listener(struct tables *tables, struct table *table, const str
 	bool present = message->cluster != CLUSTER_NONE;
 	if (!pairs_valid(tables, &share, 1))
 		return false;
-	set_shares(&table->defaults[message->listener], &share, present, NULL);
+	set_shares(&table->defaults[message->listener], &share, present);
 	return true;
 }
 

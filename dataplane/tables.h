@@ -27,9 +27,10 @@ struct table_cluster {
 	uint32_t hosts[CLUSTER_HOSTS_MAX]; /* slots */
 };
 
-struct table_share {
-	struct message_share share;
-	int32_t credit; /* of smooth weighted round robin */
+/* The state of smooth weighted round robin: belongs to the pair, so that a resync changes nothing. */
+struct pair_credit {
+	int32_t credit;
+	uint32_t terms; /* of the election that it was earned in, see table_route.terms */
 };
 
 struct table_route {
@@ -37,8 +38,9 @@ struct table_route {
 	uint32_t next; /* in the bucket, or in the list of free ones */
 	uint8_t wildcard;
 	uint8_t share_count;
+	uint32_t terms; /* hash of all shares: with other shares, credit begins at 0 */
 	struct hostname name;
-	struct table_share shares[ROUTE_CLUSTERS_MAX];
+	struct message_share shares[ROUTE_CLUSTERS_MAX];
 };
 
 struct table {
@@ -57,6 +59,7 @@ struct tables {
 	struct table *filling; /* the other one between SYNC_BEGIN and SYNC_END, else NULL */
 	uint32_t hosts_max, routes_max, pairs_max, bucket_mask;
 	struct siphash_key key;
+	struct pair_credit *credits; /* by pair slot */
 
 	bool ready; /* the first sync was applied */
 	uint64_t start;         /* control's start number that is listened to */
@@ -78,7 +81,9 @@ struct table_route *tables_route(struct tables *tables, const struct hostname *n
 bool table_apply(struct tables *tables, struct table *table, const struct message *message);
 /* Empties a table for a resync. */
 void table_clear(struct tables *tables, struct table *table);
-/* Carries the election state of unchanged routes and clusters over from the active table, then swaps. */
+/* The credit of a share under the route's present terms; NULL: the pair has no slot, and takes no turns. */
+int32_t *tables_credit(struct tables *tables, const struct table_route *route, const struct message_share *share);
+/* Makes the filled table the active one. Turns among router hosts go on. */
 void tables_swap(struct tables *tables);
 
 #endif

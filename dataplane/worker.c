@@ -208,7 +208,7 @@ void worker_reset_all(struct worker *worker, uint64_t now_us)
 			emit_rst(worker, flow, SIDE_ROUTER, flow->half[SIDE_ROUTER].acked);
 		} else if (flow->state != FLOW_LINGERING) {
 			const struct young *young = flow_young(worker, flow);
-			emit_rst(worker, flow, SIDE_CLIENT, young->cookie + 1);
+			emit_rst(worker, flow, SIDE_CLIENT, young->cookie + 1 + young->answer_acked);
 		}
 		flow_destroy(worker, flow);
 	}

@@ -12,13 +12,13 @@ import time
 from typing import Iterator
 
 from books import Books
-from demonet import client, names, network
+from demonet import names, network
 from demonet.balancer import CONTROL, DATAPLANE
 from demonet.client import fetch
 from demonet.supervisor import ProgramError, await_true
 from rig import Rig
 from scale import scale
-from test_accounting import GAUGES, await_in_use, in_use
+from test_accounting import await_in_use, in_use
 
 MEASURE_SECONDS = 2
 GOOD_CONNECTIONS = 200
@@ -73,16 +73,19 @@ def testpmd(rig: Rig) -> Iterator[None]:
              "--vdev=net_af_xdp0,iface=north,busy_budget=0", "--vdev=net_af_xdp1,iface=south,busy_budget=0",
              "--", "--forward-mode=io", "--nb-cores=1", "--auto-start"],
             stdin=subprocess.PIPE, stdout=log, stderr=log)
-    for port in ("north", "south"):
-        rig.defer(network.run, "ip", "-n", names.EDGE, "link", "set", "dev", port, "xdp", "off")
-    rig.defer(process.kill)
 
     def forwards() -> bool:
         before = forwarded(rig)
         return Flood(rig, 0, 0.1).sent() > 0 and forwarded(rig) - before > 1000
-    await_true(forwards, 15, "testpmd forwards")
-    yield
-    process.communicate(b"\n", timeout=10)  # asks it to end
+    try:
+        await_true(forwards, 15, "testpmd forwards")
+        yield
+        process.communicate(b"\n", timeout=10)  # asks it to end
+    finally:
+        process.kill()
+        process.wait()
+        for port in ("north", "south"):
+            network.run("ip", "-n", names.EDGE, "link", "set", "dev", port, "xdp", "off")
 
 
 def rig_limit(rig: Rig) -> float:
@@ -131,6 +134,14 @@ class GoodClients:
             thread.join()
 
 
+def assert_syns(seen: dict[str, int], sent: int, good: int) -> None:
+    """Every SYN was answered or is among those that the link or the ring lost, which may include some frames of good
+    connections too, and these may have repeated their SYNs."""
+    lost = seen["port.north.rx_ring_full"] + seen["port.north.rx_errors"] + seen["peer.north.tx_dropped"]
+    surplus = seen["counter.answered_syn"] + lost - sent
+    assert good <= surplus <= 10 * good + 100, f"{sent} SYNs sent, {surplus} more answered or lost"
+
+
 def test_half_of_the_rig(rig: Rig) -> None:
     """A flood at half the rate that testpmd forwards here: every one of 200 good connections succeeds."""
     limit = rig_limit(rig)
@@ -149,8 +160,7 @@ def test_half_of_the_rig(rig: Rig) -> None:
     assert not good.errors, (len(good.errors), good.errors[:3])
     await_in_use(rig, before, 15)
     seen = books.balance()
-    lost = sum(seen[f"port.north.{name}"] for name in ("rx_ring_full", "rx_errors")) + seen["peer.north.tx_dropped"]
-    assert seen["counter.answered_syn"] == sent + GOOD_CONNECTIONS - lost or lost, seen["counter.answered_syn"]
+    assert_syns(seen, sent, GOOD_CONNECTIONS)
 
 
 def test_full_flood(rig: Rig) -> None:
@@ -164,19 +174,16 @@ def test_full_flood(rig: Rig) -> None:
     sent = flood.sent()
     ended = time.monotonic()
     await_true(lambda: fetch("app1.ch", timeout=0.5).status == 200, RECOVERY_SECONDS, "served after the flood")
-    while time.monotonic() - ended < RECOVERY_SECONDS:
-        pass
+    time.sleep(max(0.0, ended + RECOVERY_SECONDS - time.monotonic()))
     for _ in range(50):
         begun = time.monotonic()
         assert fetch("app1.ch").status == 200
         assert time.monotonic() - begun < 0.2, "not fully recovered"
     await_in_use(rig, before, 15)
     seen = books.balance()
-    lost = seen["port.north.rx_ring_full"] + seen["port.north.rx_errors"]
-    print(f"     {sent} sent, {seen['counter.answered_syn']} answered, {lost} lost by the ring,"
-          f" {seen['peer.north.tx_dropped']} by the link")
-    assert abs(sent - seen["counter.answered_syn"] - lost - seen["peer.north.tx_dropped"]) <= 60
+    print(f"     {sent} sent, {seen['counter.answered_syn']} answered, {seen['port.north.rx_ring_full']} lost by the"
+          f" ring, {seen['peer.north.tx_dropped']} by the link")
+    assert_syns(seen, sent, 51)
     for program, size in memory.items():
         growth = resident(rig, program) - size
         assert growth <= MEMORY_GROWTH_MAX, f"{program} has grown by {growth >> 20} MiB"
-    assert not any(in_use(rig)[name] for name in GAUGES) and client

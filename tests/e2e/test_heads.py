@@ -132,16 +132,20 @@ def test_client_hello_in_records_that_each_have_a_segment(rig: Rig) -> None:
 
 
 def test_http_head_byte_by_byte_with_nagle(rig: Rig) -> None:
-    """Nagle's algorithm holds the next byte back until the one before is acknowledged."""
+    """Nagle's algorithm holds the next bytes back until the first is acknowledged; without an acknowledgement they wait
+    for TCP's loss probe, 200 ms. (On a busy machine something else may take as long: not three times.)"""
     rig.start()
-    before = time.monotonic()
-    with client.connect(80) as sock:
-        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 0
-        for byte in REQUEST:
-            sock.sendall(bytes((byte,)))
-        assert_ose1(wire.http_answer(wire.receive_all(sock)))
-        assert wire.segments_sent(sock) >= 2
-    assert time.monotonic() - before < AT_ONCE
+    seconds = []
+    for _ in range(3):
+        with client.connect(80) as sock:
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 0
+            before = time.monotonic()
+            for byte in REQUEST:
+                sock.sendall(bytes((byte,)))
+            assert_ose1(wire.http_answer(wire.receive_all(sock)))
+            seconds.append(time.monotonic() - before)
+            assert wire.segments_sent(sock) >= 2
+    assert min(seconds) < 0.1, seconds
 
 
 def test_http_head_in_segments_of_one_byte(rig: Rig) -> None:

@@ -4,10 +4,12 @@ come: new connections succeed as long as one host is left that has the route."""
 from __future__ import annotations
 
 import copy
+import time
 
 import traffic
 import wire
 from demonet import client, names, network
+from demonet.balancer import CONTROL
 from demonet.supervisor import await_true
 from rig import Rig
 from scale import scale
@@ -119,6 +121,18 @@ def _assert_unhealthy_for(rig: Rig, behaviours: dict[str, str]) -> None:
         await_true(lambda: last_check(rig, host) == reason, 5, f"{host} ({behaviour}) is shown as {reason}")
     result = traffic.Load("app1.ch", count=20).run()
     assert not result.errors and set(result.routers) == {good}, result
+
+
+def test_dataplane_alone_shuns_a_silent_host(rig: Rig) -> None:
+    """Control cannot notice it: of all connections that 8 clients at once make in 5 s at most 10 take longer."""
+    rig.start()
+    with rig.frozen(CONTROL):
+        rig.host_silent(OSE1.hosts[0])
+        with traffic.Load("only1.ch", threads=8) as load:
+            time.sleep(5)  # so long the load lasts
+    assert not load.result.errors, load.result
+    assert load.result.requests > 1000, load.result
+    assert load.result.slower_than(0.5) <= 10, (load.result.slower_than(0.5), load.result)
 
 
 def test_health_answer_of_500_302_and_garbage(rig: Rig) -> None:

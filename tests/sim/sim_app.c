@@ -432,6 +432,11 @@ int app_router(const struct exchange *exchange)
 	return exchange->server ? (int)router_of(exchange->server)->index : -1;
 }
 
+static void wake_up(void *context)
+{
+	sim_tcp_pause(context, false);
+}
+
 static void server_established(struct sim_tcp *tcp, void *context)
 {
 	struct exchange *exchange = context;
@@ -445,6 +450,10 @@ static void server_established(struct sim_tcp *tcp, void *context)
 	router->active++;
 	if (router->active > router->active_max)
 		router->active_max = router->active;
+	if (router->sleepy) {
+		sim_tcp_pause(tcp, true);
+		sim_call_in(sim_of(exchange), 50 * SIM_MS, wake_up, tcp);
+	}
 	if (router->mode == RIG_ROUTER_RESETS_EARLY)
 		sim_tcp_abort(tcp);
 	if (router->mode == RIG_ROUTER_CLOSES_EARLY) {

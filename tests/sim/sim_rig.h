@@ -43,6 +43,7 @@ struct rig_router {
 	enum rig_router_mode mode;
 	bool healthy; /* as control says */
 	bool known;   /* control has told of it */
+	bool sleepy;  /* its application reads nothing for the first 50 ms */
 	unsigned syns, accepted;
 	unsigned active, active_max; /* connections of exchanges */
 };

@@ -75,8 +75,8 @@ static uint8_t write_options(uint8_t *at, const struct sim_segment *segment)
 		*at++ = segment->window_scale;
 	}
 	if (segment->sack_count > 0) {
-		*at++ = 1;
-		*at++ = 1;
+		for (unsigned i = 0; i < segment->sack_shift; i++)
+			*at++ = 1;
 		*at++ = 5;
 		*at++ = (uint8_t)(2 + 8 * segment->sack_count);
 		for (unsigned i = 0; i < segment->sack_count; i++, at += 8) {

@@ -32,6 +32,7 @@ struct sim_segment {
 	bool sack_permitted;
 	bool other_option; /* on reading: an option that is none of these, NOP or END */
 	unsigned sack_count;
+	unsigned sack_shift; /* on writing: so many NOPs before the SACK option */
 	struct {
 		uint32_t left, right;
 	} sack[SIM_SACK_MAX];

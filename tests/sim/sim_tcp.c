@@ -201,6 +201,7 @@ static struct sim_segment segment_of(struct sim_tcp *tcp, uint8_t flags, int64_t
 /* D-SACK first (RFC 2883), then the range received last, then the others (RFC 2018 4). */
 static void put_sack(struct sim_tcp *tcp, struct sim_segment *segment)
 {
+	segment->sack_shift = tcp->params.sack_shift;
 	if (!tcp->peer_sack)
 		return;
 	if (tcp->dsack_right > 0) {
@@ -259,7 +260,7 @@ static int64_t segment_room(const struct sim_tcp *tcp)
 	int64_t mss = tcp->peer_mss < 1460 ? tcp->peer_mss : 1460;
 	unsigned blocks = tcp->held.count + (tcp->dsack_right > 0);
 	if (tcp->peer_sack && blocks > 0)
-		mss -= 4 + 8 * (blocks < SIM_SACK_MAX ? blocks : SIM_SACK_MAX);
+		mss -= (tcp->params.sack_shift + 2 + 3) / 4 * 4 + 8 * (blocks < SIM_SACK_MAX ? blocks : SIM_SACK_MAX);
 	return mss;
 }
 
@@ -284,7 +285,7 @@ static void transmit(struct sim_tcp *tcp, int64_t from, int64_t len, bool fin)
 	send_segment(tcp->host, &segment);
 }
 
-void sim_tcp_retransmit(struct sim_tcp *tcp, int64_t from)
+int64_t sim_tcp_retransmit(struct sim_tcp *tcp, int64_t from)
 {
 	int64_t end = sim_tcp_data_end(tcp), limit = min64(end, tcp->snd_max);
 	for (unsigned i = 0; i < tcp->sacked.count; i++)
@@ -293,8 +294,12 @@ void sim_tcp_retransmit(struct sim_tcp *tcp, int64_t from)
 			break;
 		}
 	int64_t len = max64(min64(segment_room(tcp), limit - from), 0);
+	int64_t room = tcp->snd_una + tcp->snd_wnd - from;
+	if (room > 0)
+		len = min64(len, room); /* the peer has shrunk its window */
 	bool fin = tcp->fin_queued && from + len == end && tcp->snd_max > end;
 	transmit(tcp, from, len, fin);
+	return from + len + fin;
 }
 
 static void skip_sacked(struct sim_tcp *tcp)
@@ -394,12 +399,7 @@ static void retransmission_timeout(struct sim_tcp *tcp)
 	tcp->dup_acks = 0;
 	tcp->sacked.count = 0;
 	tcp->timeouts++;
-	sim_tcp_retransmit(tcp, tcp->snd_una);
-	/* go on behind what was repeated */
-	int64_t end = sim_tcp_data_end(tcp);
-	tcp->snd_nxt = min64(tcp->snd_una + max64(min64(segment_room(tcp), end - tcp->snd_una), 0), tcp->snd_max);
-	if (tcp->snd_nxt == end && tcp->snd_max > end)
-		tcp->snd_nxt = end + 1;
+	tcp->snd_nxt = sim_tcp_retransmit(tcp, tcp->snd_una);
 }
 
 static void fire_timer(void *context)

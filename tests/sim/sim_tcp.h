@@ -36,6 +36,7 @@ struct sim_tcp_params {
 	bool sack;
 	bool nagle;
 	bool ack_with_data; /* no bare ACK ends the handshake: the first data does (TCP_DEFER_ACCEPT, quick clients) */
+	uint8_t sack_shift; /* NOPs before SACK options, 0 to 3: its numbers need not be aligned */
 	uint32_t receive_buffer;
 	uint32_t delayed_ack_us; /* 0: every segment is acknowledged at once */
 	unsigned retries;        /* of one segment, before the connection is given up; 0: 15 */
@@ -128,6 +129,7 @@ struct sim_host {
 	bool in_order;          /* nothing overtakes or repeats on the whole way: stricter checks */
 	int64_t shrink_allowed; /* bytes by which a window may shrink; for tests with tiny buffers */
 	bool lenient;           /* segments of former connections may come late: no check of what refers to them */
+	bool moves;             /* its MAC changes: frames to another one may come and are not for it */
 	bool silent;            /* drops all that comes, sends nothing */
 	uint64_t time_wait_us;
 	/* Asked for a SYN to (address, port) without a connection; fills `params`, `events` and `context` on
@@ -180,8 +182,8 @@ void sim_tcp_output(struct sim_tcp *tcp);
 /* A bare acknowledgement now. */
 void sim_tcp_acknowledge(struct sim_tcp *tcp);
 void sim_tcp_send_syn(struct sim_tcp *tcp);
-/* The first unacknowledged segment once more, whatever the windows say. */
-void sim_tcp_retransmit(struct sim_tcp *tcp, int64_t from);
+/* One segment from `from` on once more, also into a closed window. Returns its end. */
+int64_t sim_tcp_retransmit(struct sim_tcp *tcp, int64_t from);
 void sim_tcp_set_timer(struct sim_tcp *tcp, bool restart);
 /* Takes the timed sample if `acknowledged` covers it. */
 void sim_tcp_measure(struct sim_tcp *tcp, int64_t acknowledged);

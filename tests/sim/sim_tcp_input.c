@@ -651,7 +651,7 @@ static void receive_icmp(struct sim_host *host, const struct sim_icmp *icmp)
 void sim_host_receive(struct sim_host *host, const uint8_t *frame, uint16_t len, bool corrupted)
 {
 	struct sim_segment segment;
-	if (host->silent || corrupted)
+	if (host->silent || corrupted || (host->moves && memcmp(frame, host->mac, 6) != 0))
 		return;
 	const char *fault;
 	struct sim_icmp icmp;

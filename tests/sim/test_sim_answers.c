@@ -117,6 +117,7 @@ static void run_case(unsigned test, unsigned number, const struct answer_case *o
 	snprintf(rig->sim->label, sizeof(rig->sim->label), "answer to: %s", one->what);
 	rig_impair(rig, loss, 0, loss ? 1000 : 0, 0);
 	make_trouble(rig, one->trouble);
+	rig->sent_limit = 200;
 	rig_start(rig);
 	struct app_plan plan = plan_of(one);
 	plan.up = more;

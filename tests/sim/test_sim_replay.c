@@ -133,6 +133,8 @@ static void run_reused(unsigned number, uint64_t delay)
 	plan.up = 20000;
 	plan.think_us = 300 * SIM_MS;
 	struct exchange *second = app_start(rig, &plan);
+	rig_run(rig, 10 * SIM_MS);
+	sim_check(rig->sim, second->served == 1);
 	for (unsigned i = 0; i < 10; i++) {
 		replay(rig, &capture, 37);
 		rig_run(rig, 50 * SIM_MS);

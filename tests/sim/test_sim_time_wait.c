@@ -117,6 +117,47 @@ static void test_oldest_first(void **state)
 	rig_end(rig, 10 * SIM_SECOND);
 }
 
+/* The SYN that is repeated after the end of a TIME_WAIT gets no answer, once for each connection. */
+struct second_syn {
+	bool reset[PORTS];
+	bool lost;
+};
+
+static void lose_second_syn(void *context, struct sim_link *link, const struct sim_segment *segment, unsigned ordinal,
+                            struct sim_verdict *verdict)
+{
+	struct second_syn *state = context;
+	if (!segment)
+		return;
+	if (segment->flags & SIM_RST)
+		state->reset[segment->source_port - 5000] = true;
+	if ((segment->flags & SIM_SYN) && state->reset[segment->source_port - 5000] && !state->lost)
+		state->lost = verdict->drop = true;
+}
+
+/* It takes another port then, after 200 ms. */
+static void test_other_port(void **state)
+{
+	struct rig *rig = small_pool(93, 0, "another port");
+	struct second_syn syn;
+	rig->south_out.filter = lose_second_syn;
+	rig->south_out.filter_context = &syn;
+	rig_start(rig);
+	for (unsigned i = 0; i < 4 * PORTS; i++) {
+		struct app_plan plan = {.name = "only1.ch", .client = i, .down = 100, .closing = APP_SERVER_FIRST};
+		memset(&syn, 0, sizeof(syn));
+		const struct exchange *exchange = app_start(rig, &plan);
+		rig_run_all(rig, 5 * SIM_SECOND);
+		if (exchange->finished_at - exchange->started_at > 220 * SIM_MS)
+			sim_fail(rig->sim, "connection %u takes %llu us", i,
+			         (unsigned long long)(exchange->finished_at - exchange->started_at));
+		rig_run(rig, 40 * SIM_MS);
+	}
+	sim_check(rig->sim, rig_counter(rig, counter_port_time_wait) > 10);
+	rig_expect(rig, counter_connections_retried, 0);
+	rig_end(rig, 10 * SIM_SECOND);
+}
+
 /* All ports in use: refused in a defined way, and those that live are not harmed. */
 static void test_exhausted(void **state)
 {
@@ -145,10 +186,8 @@ static void test_exhausted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_sequence),
-	    cmocka_unit_test(test_loss),
-	    cmocka_unit_test(test_oldest_first),
-	    cmocka_unit_test(test_exhausted),
+	    cmocka_unit_test(test_sequence),   cmocka_unit_test(test_loss),      cmocka_unit_test(test_oldest_first),
+	    cmocka_unit_test(test_other_port), cmocka_unit_test(test_exhausted),
 	};
 	return sim_run_tests(tests);
 }

@@ -126,7 +126,7 @@ static void test_large(void **state)
 static void test_clean(void **state)
 {
 	static const size_t sizes[] = {0, 1, 1459, 1460, 1461, 20000, 200000};
-	for (unsigned i = 0; i < 7 * 2 * 4; i++) {
+	for (unsigned i = 0; i < 7 * 2 * 6; i++) {
 		if (!sim_wanted(6, i))
 			continue;
 		struct rig *rig = rig_new(sim_seed(6, i));
@@ -247,6 +247,52 @@ static void test_mss(void **state)
 	rig_end(rig, 3 * SIM_SECOND);
 }
 
+/* Router hosts that take small segments only: what we held and send ourselves is cut for them, and the next client
+ * is told. */
+static void test_small_router_mss(void **state)
+{
+	struct rig *rig = rig_new(sim_seed(9, 1));
+	strcpy(rig->sim->label, "small MSS of router hosts");
+	rig->config.limits.client_mss = 700;
+	for (unsigned i = 0; i < RIG_ROUTERS; i++)
+		rig->routers[i].params.mss = 700;
+	rig_start(rig);
+	struct app_plan plan = {.name = "only1.ch", .head_len = 5000, .up = 5000, .down = 5000};
+	app_start(rig, &plan);
+	rig_run_all(rig, SIM_SECOND);
+	for (unsigned i = 0; i < RIG_ROUTERS; i++)
+		rig->routers[i].params.mss = 600;
+	plan.head_len = 0;
+	plan.up = 100; /* goes well, and teaches */
+	app_start(rig, &plan);
+	app_start(rig, &plan);
+	rig_run_all(rig, SIM_SECOND);
+	plan.up = 5000;
+	const struct exchange *exchange = app_start(rig, &plan);
+	rig_run_all(rig, SIM_SECOND);
+	sim_check(rig->sim, exchange->client->syn_mss == 600);
+	rig_end(rig, 3 * SIM_SECOND);
+}
+
+/* Windows below 128 bytes, which is the unit that clients are told: small, but never shown as closed. */
+static void test_tiny_window(void **state)
+{
+	for (unsigned i = 0; i < 6; i++) {
+		struct rig *rig = rig_new(sim_seed(9, 2 + i));
+		strcpy(rig->sim->label, "tiny window of router hosts");
+		for (unsigned r = 0; r < RIG_ROUTERS; r++) {
+			rig->routers[r].params.receive_buffer = 60 + 10 * i;
+			rig->routers[r].params.window_scale = i % 2 ? 0 : SIM_NO_SCALE;
+		}
+		rig_start(rig);
+		rig->client.shrink_allowed = 20000; /* the head was invited before */
+		struct app_plan plan = {.name = "only1.ch", .head_len = i / 2 * 200, .up = 3000, .down = 3000};
+		app_start(rig, &plan);
+		rig_run_all(rig, 10 * SIM_SECOND);
+		rig_end(rig, 3 * SIM_SECOND);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,7 +300,8 @@ int main(void)
 	    cmocka_unit_test(test_loss),          cmocka_unit_test(test_loss_reorder_duplicate),
 	    cmocka_unit_test(test_corruption),    cmocka_unit_test(test_large),
 	    cmocka_unit_test(test_window_scales), cmocka_unit_test(test_zero_window),
-	    cmocka_unit_test(test_mss),
+	    cmocka_unit_test(test_mss),           cmocka_unit_test(test_small_router_mss),
+	    cmocka_unit_test(test_tiny_window),
 	};
 	return sim_run_tests(tests);
 }

@@ -173,6 +173,9 @@ static void wrong_addresses_and_methods(void **state)
 	assert_refused(404, "GET / lists them", "GET", "", NULL);
 	assert_refused(404, "there is no cluster \"nix\"", "GET", "/api/v1/clusters/nix", NULL);
 	assert_refused(404, "there is no cluster \"nix\"", "DELETE", "/api/v1/clusters/nix", NULL);
+	assert_refused(404, "there is no cluster \"?x\"", "GET", "/api/v1/clusters/\xffx", NULL); /* no UTF-8 */
+	assert_refused(404, "no cluster has the key \"?\"", "POST", "/api/cluster/\xff", "{}");
+	assert_refused(400, "1 to 63 letters", "PUT", "/api/v1/clusters/\xff", "{}");
 	assert_refused(405, "takes GET", "POST", "/api/v1/status", "{}");
 	assert_refused(405, "takes POST", "GET", "/api/cluster/K3", NULL);
 	assert_refused(405, "takes GET", "CONNECT", "/", NULL);

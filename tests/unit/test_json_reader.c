@@ -175,11 +175,7 @@ static void quoting_keeps_one_line(void **state)
 	json_quote(longer, text);
 	assert_true(strlen(text) < READER_TEXT_MAX);
 	assert_non_null(strstr(text, "...\""));
-	for (size_t i = 0; i + 2 < sizeof(longer); i += 2)
-		memcpy(longer + i, "\xc3\xa9", 2);
-	json_t *valid = json_string(json_quote(longer, text)); /* NULL if it is not UTF-8 */
-	assert_non_null(valid);
-	json_decref(valid);
+	assert_string_equal(json_quote("\xc3\xa9\xff", text), "\"???\"");
 }
 
 int main(void)

@@ -132,7 +132,7 @@ static void the_routes_have_a_limit(void **state)
 	assert_false(add_route(tables, 90, "one.more.test", false));
 	assert_int_equal(id_of(tables, "one.more.test"), 0);
 	assert_true(add_route(tables, 3, "c.test", false)); /* a change needs no room */
-	remove_route(tables, "e.test", true); /* there is none: nothing happens */
+	remove_route(tables, "e.test", true);               /* there is none: nothing happens */
 	assert_int_equal(id_of(tables, "e.test"), 5);
 	remove_route(tables, "e.test", false);
 	assert_int_equal(id_of(tables, "e.test"), 0);
@@ -258,7 +258,7 @@ static void a_listener_gets_and_loses_its_default(void **state)
 	assert_true(table_apply(tables, tables->active, &message));
 	assert_int_equal(tables->active->defaults[0].share_count, 0);
 	assert_int_equal(tables->active->defaults[1].share_count, 1);
-	const struct message_share *only = &tables->active->defaults[1].shares[0].share;
+	const struct message_share *only = &tables->active->defaults[1].shares[0];
 	assert_int_equal(only->cluster, 2);
 	assert_int_equal(only->pair, 3);
 	assert_true(only->weight > 0 && only->http && only->https);
@@ -280,24 +280,30 @@ static void only_what_belongs_into_a_table_is_applied(void **state)
 
 /* ---- credit of the weights ---- */
 
+static int32_t *credit(struct tables *tables, unsigned share)
+{
+	const struct table_route *app = route(tables, "app.test");
+	return tables_credit(tables, app, &app->shares[share]);
+}
+
 static void same_shares_keep_their_credit(void **state)
 {
 	struct tables *tables = *state;
 	struct message_share shares[2] = {share(0, 0, 10), share(1, 1, 80)};
 	struct message message = route_message(1, "app.test", 2, shares);
 	assert_true(table_apply(tables, tables->active, &message));
-	route(tables, "app.test")->shares[0].credit = 30;
-	route(tables, "app.test")->shares[1].credit = -30;
+	*credit(tables, 0) = 30;
+	*credit(tables, 1) = -30;
 	message.route.id = 6; /* the id may change, the shares are what counts */
 	assert_true(table_apply(tables, tables->active, &message));
 	assert_int_equal(route(tables, "app.test")->id, 6);
-	assert_int_equal(route(tables, "app.test")->shares[0].credit, 30);
-	assert_int_equal(route(tables, "app.test")->shares[1].credit, -30);
+	assert_int_equal(*credit(tables, 0), 30);
+	assert_int_equal(*credit(tables, 1), -30);
 	message.route.shares[1].weight = 81;
 	assert_true(table_apply(tables, tables->active, &message));
-	assert_int_equal(route(tables, "app.test")->shares[0].credit, 0);
-	assert_int_equal(route(tables, "app.test")->shares[1].credit, 0);
-	assert_int_equal(route(tables, "app.test")->shares[1].share.weight, 81);
+	assert_int_equal(*credit(tables, 0), 0);
+	assert_int_equal(*credit(tables, 1), 0);
+	assert_int_equal(route(tables, "app.test")->shares[1].weight, 81);
 }
 
 static void begin_filling(struct tables *tables)
@@ -336,14 +342,14 @@ static void a_resync_keeps_the_election_as_it_is_at_the_swap(void **state)
 	assert_true(add_route(tables, 1, "app.test", false));
 	assert_true(add_host(tables, 4, 0));
 	assert_true(add_host(tables, 5, 0));
-	route(tables, "app.test")->shares[0].credit = 5;
+	*credit(tables, 0) = 5;
 	begin_filling(tables);
 	assert_true(add_route_to(tables, tables->filling, 1, "app.test", false));
-	route(tables, "app.test")->shares[0].credit = 9;
+	*credit(tables, 0) = 9;
 	tables->active->clusters[0].turn = 1;
 	tables_swap(tables);
 	assert_int_equal(tables->active->clusters[0].turn, 1);
-	assert_int_equal(route(tables, "app.test")->shares[0].credit, 9);
+	assert_int_equal(*credit(tables, 0), 9);
 }
 
 /* Twice in a row, so that both halves have been both. */
