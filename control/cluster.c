@@ -13,6 +13,9 @@ struct cluster_spec *cluster_create(void)
 	if (!spec)
 		abort();
 	spec->default_weight = WEIGHT_MAX;
+	spec->state = CLUSTER_ACTIVE;
+	spec->parks_routes = true;
+	spec->hold_minutes = 10;
 	spec->push_from_count = 2;
 	prefix_parse("127.0.0.0/8", &spec->push_from[0]);
 	prefix_parse("::1", &spec->push_from[1]);
@@ -31,6 +34,12 @@ struct cluster_spec *cluster_copy_settings(const struct cluster_spec *spec)
 	copy->route_count = 0;
 	copy->hosts = NULL;
 	copy->routes = NULL;
+	if (spec->watch) {
+		copy->watch = malloc(sizeof(*copy->watch));
+		if (!copy->watch)
+			abort();
+		*copy->watch = *spec->watch;
+	}
 	return copy;
 }
 
@@ -38,6 +47,7 @@ void cluster_free(struct cluster_spec *spec)
 {
 	if (!spec)
 		return;
+	free(spec->watch);
 	free(spec->hosts);
 	free(spec->routes);
 	free(spec);
@@ -52,7 +62,32 @@ bool cluster_name_valid(const char *name)
 
 const char *cluster_source_name(enum cluster_source source)
 {
-	return source == SOURCE_PUSH ? "push" : "static";
+	static const char *const names[] = {"static", "push", "watch"};
+	return names[source];
+}
+
+const char *cluster_state_name(enum cluster_state state)
+{
+	static const char *const names[] = {"staged", "active", "draining", "offline"};
+	return names[state];
+}
+
+const char *cluster_host_state_name(enum host_state state)
+{
+	static const char *const names[] = {"active", "draining", "misconfigured", "gone"};
+	return names[state];
+}
+
+const char *cluster_hold_text(enum hold_reason reason)
+{
+	static const char *const texts[] = {"not held", "nothing would be left", "too many would go at once"};
+	return texts[reason];
+}
+
+bool cluster_namespace_is_system(const char *namespace)
+{
+	return strncmp(namespace, "openshift", 9) == 0 || strncmp(namespace, "kube-", 5) == 0 ||
+	       strcmp(namespace, "default") == 0;
 }
 
 /* The keys only keep the kinds of ids apart; ids are no secrets. */
@@ -73,9 +108,14 @@ uint64_t cluster_host_id(const char *cluster, const struct host_spec *host)
 	return id_of(1, bytes, sizeof(bytes));
 }
 
+uint64_t cluster_name_id(const struct hostname *name, bool wildcard)
+{
+	return id_of(wildcard ? 2 : 3, name->text, name->len);
+}
+
 uint64_t cluster_route_id(const struct route_spec *route)
 {
-	return id_of(route->wildcard ? 2 : 3, route->name.text, route->name.len);
+	return cluster_name_id(&route->name, route->wildcard);
 }
 
 uint64_t cluster_pair_id(uint64_t route_id, const char *cluster)
@@ -99,6 +139,18 @@ int route_compare(const struct route_spec *a, const struct route_spec *b)
 
 const char *route_format(const struct route_spec *route, char text[static ROUTE_TEXT_MAX])
 {
-	snprintf(text, ROUTE_TEXT_MAX, "%s%s", route->wildcard ? "*." : "", route->name.text);
+	return name_format(&route->name, route->wildcard, text);
+}
+
+const char *name_format(const struct hostname *name, bool wildcard, char text[static ROUTE_TEXT_MAX])
+{
+	snprintf(text, ROUTE_TEXT_MAX, "%s%s", wildcard ? "*." : "", name->text);
 	return text;
+}
+
+bool name_parse(const char *text, struct hostname *name, bool *wildcard)
+{
+	*wildcard = strncmp(text, "*.", 2) == 0;
+	const char *rest = text + (*wildcard ? 2 : 0);
+	return hostname_set(name, (const uint8_t *)rest, strlen(rest));
 }

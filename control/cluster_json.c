@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const sources[] = {"static", "push", NULL};
+static const char *const sources[] = {"static", "push", "watch", NULL};
+static const char *const states[] = {"staged", "active", "draining", "offline", NULL};
+static const char *const new_routes[] = {"active", "parked", NULL};
 static const char name_form[] = "1 to 63 letters, digits, '-', '_' or '.', beginning with a letter or digit";
 static const char address_form[] = "an IPv4 address of a host, such as \"203.0.113.11\"";
 static const char route_form[] = "a host name, such as \"app1.ch\" or \"*.wild.ch\"";
@@ -67,9 +69,7 @@ static void read_route_name(struct reader *reader, const char *field, struct rou
 	char quoted[READER_TEXT_MAX];
 	if (!reader_string(reader, field, HOSTNAME_MAX + 2, true, &text))
 		return;
-	route->wildcard = strncmp(text, "*.", 2) == 0;
-	const char *name = text + (route->wildcard ? 2 : 0);
-	if (!hostname_set(&route->name, (const uint8_t *)name, strlen(name))) {
+	if (!name_parse(text, &route->name, &route->wildcard)) {
 		route->name.len = 0;
 		reader_fault(reader, field, route_form, "%s is none", json_quote(text, quoted));
 	}
@@ -92,7 +92,7 @@ static void read_hosts(struct cluster_spec *spec, struct reader *cluster)
 			if (spec->hosts[j].id == host->id && address_is_v4(&host->address))
 				reader_fault(&reader, "address", "each address with its ports once",
 				             "is the same host as hosts[%zu]", j);
-			else if (spec->source == SOURCE_STATIC && host->name[0] != '\0' &&
+			else if (spec->source != SOURCE_PUSH && host->name[0] != '\0' &&
 			         strcmp(spec->hosts[j].name, host->name) == 0)
 				reader_fault(&reader, "name", "a name of its own", "is also the name of hosts[%zu]", j);
 		}
@@ -226,6 +226,41 @@ static void read_own_name(struct cluster_spec *spec, struct reader *reader, cons
 	strcpy(spec->name, name);
 }
 
+static void read_state(struct cluster_spec *spec, struct reader *reader)
+{
+	int state;
+	spec->state_given = reader_choice(reader, "state", states, false, &state);
+	if (spec->state_given)
+		spec->state = (enum cluster_state)state;
+}
+
+static void read_watch_settings(struct cluster_spec *spec, struct reader *reader)
+{
+	static const char *const fields[] = {"watch", "new_routes"};
+	char path[READER_PATH_MAX];
+	json_t *watch = reader_field(reader, "watch");
+	int parks = spec->parks_routes;
+	reader_choice(reader, "new_routes", new_routes, false, &parks);
+	spec->parks_routes = parks;
+	for (unsigned i = 0; i < 2; i++)
+		if (spec->source != SOURCE_WATCH && reader_field(reader, fields[i]))
+			reader_fault(reader, fields[i], "no such field", "belongs to \"source\": \"watch\" only");
+	if (spec->source != SOURCE_WATCH)
+		return;
+	snprintf(path, sizeof(path), "%s.watch", reader->path);
+	spec->watch = kube_spec_read(watch, reader->faults, path);
+}
+
+static void read_hold_minutes(struct cluster_spec *spec, struct reader *reader)
+{
+	uint64_t minutes = spec->hold_minutes;
+	reader_number(reader, "hold_minutes", 0, HOLD_MINUTES_MAX, &minutes);
+	spec->hold_minutes = (uint16_t)minutes;
+	if (spec->source == SOURCE_STATIC && reader_field(reader, "hold_minutes"))
+		reader_fault(reader, "hold_minutes", "no such field",
+		             "belongs to \"source\": \"push\" and \"watch\" only");
+}
+
 struct cluster_spec *cluster_read(json_t *value, const char *name, struct json_faults *faults, const char *path)
 {
 	size_t faults_before = faults->count + faults->more;
@@ -241,7 +276,10 @@ struct cluster_spec *cluster_read(json_t *value, const char *name, struct json_f
 	uint64_t weight = spec->default_weight;
 	reader_number(&reader, "default_weight", 0, WEIGHT_MAX, &weight);
 	spec->default_weight = (uint8_t)weight;
+	read_state(spec, &reader);
 	read_push_settings(spec, &reader);
+	read_watch_settings(spec, &reader);
+	read_hold_minutes(spec, &reader);
 	read_hosts(spec, &reader);
 	read_health(spec, &reader);
 	read_routes(spec, &reader);
@@ -270,6 +308,12 @@ static void check_against_earlier(struct cluster_spec *const *clusters, size_t c
 	if (spec->source == SOURCE_PUSH && spec->host_count + spec->route_count > 0)
 		json_faults_add(faults, path, "neither hosts nor routes with \"source\": \"push\"",
 		                "has hosts or routes, which its pushes bring");
+	if (spec->source == SOURCE_WATCH && spec->route_count > 0)
+		json_faults_add(faults, path, "no routes with \"source\": \"watch\"",
+		                "has routes, which its API brings");
+	if (cluster_hosts_are_observed(spec) && spec->host_count > 0)
+		json_faults_add(faults, path, "no hosts, or \"preset\": \"static\" in \"routers\"",
+		                "has hosts, which its API brings");
 }
 
 size_t clusters_read(json_t *array, struct cluster_spec *out[static CLUSTERS_MAX], struct json_faults *faults)
@@ -336,18 +380,27 @@ static json_t *write_push_from(const struct cluster_spec *spec)
 json_t *cluster_write(const struct cluster_spec *spec)
 {
 	const struct health_spec *health = &spec->health;
-	json_t *object = json_pack("{s:s, s:s, s:i}", "name", spec->name, "source", cluster_source_name(spec->source),
-	                           "default_weight", spec->default_weight);
+	json_t *object =
+	    json_pack("{s:s, s:s, s:s, s:i}", "name", spec->name, "source", cluster_source_name(spec->source), "state",
+	              cluster_state_name(spec->state), "default_weight", spec->default_weight);
 	if (spec->source == SOURCE_PUSH) {
 		json_object_set_new(object, "key", json_string(spec->key));
 		json_object_set_new(object, "push_from", write_push_from(spec));
+	}
+	if (spec->source != SOURCE_STATIC)
+		json_object_set_new(object, "hold_minutes", json_integer(spec->hold_minutes));
+	if (spec->source == SOURCE_WATCH) {
+		json_object_set_new(object, "new_routes", json_string(new_routes[spec->parks_routes]));
+		json_object_set_new(object, "watch", kube_spec_write(spec->watch));
 	}
 	json_object_set_new(object, "health",
 	                    json_pack("{s:i, s:s, s:I, s:I, s:i, s:i}", "port", health->port, "path", health->path,
 	                              "interval", (json_int_t)health->interval, "timeout", (json_int_t)health->timeout,
 	                              "rise", health->rise, "fall", health->fall));
-	json_object_set_new(object, "hosts", write_hosts(spec));
-	json_object_set_new(object, "routes", write_routes(spec));
+	if (!cluster_hosts_are_observed(spec))
+		json_object_set_new(object, "hosts", write_hosts(spec));
+	if (spec->source != SOURCE_WATCH)
+		json_object_set_new(object, "routes", write_routes(spec));
 	return object;
 }
 

@@ -146,8 +146,10 @@ static bool parse_weight(const char *text, uint8_t *out)
 		return false;
 	for (; *text != '\0'; text++)
 		value = value * 10 + (unsigned)(*text - '0');
+	if (value > WEIGHT_MAX)
+		return false;
 	*out = (uint8_t)value;
-	return value <= WEIGHT_MAX;
+	return true;
 }
 
 static void take_weight(const json_t *annotations, struct observed_route *route)

@@ -153,6 +153,16 @@ static bool serve(const struct config *config, int admin_fd, bool *restart)
 	return true;
 }
 
+/* The hugepages and rings of the dataplane are root's. */
+static bool check_root(void)
+{
+	if (geteuid() == 0)
+		return true;
+	log_error("must run as root to reach the dataplane (--check FILE needs no root): start it with sudo or as a "
+	          "system service");
+	return false;
+}
+
 static int run(const char *path, char **argv)
 {
 	bool restart = false;
@@ -161,7 +171,7 @@ static int run(const char *path, char **argv)
 	for (size_t i = 0; i < errors.count; i++)
 		log_error("%s", errors.lines[i]);
 	config_errors_free(&errors);
-	if (!config)
+	if (!config || !check_root())
 		return EXIT_FAILURE;
 	raise_file_limit();
 	/* Handed on by a second descriptor: over a restart the address is never without a listener. */

@@ -37,6 +37,7 @@ struct kept {
 	struct next_hop hop;
 	uint64_t due;      /* when the kernel is asked again */
 	uint64_t verified; /* when it was made to look anew */
+	bool news;         /* that came too soon after that: it is made to look anew VERIFY_INTERVAL later */
 };
 
 /* A neighbour that has failed and keeps its MAC until `end`. */
@@ -125,7 +126,8 @@ static struct kept *keep(struct neighbours *neighbours, const struct address *ho
  * the old one. */
 static void verify(struct neighbours *neighbours, struct kept *kept, uint64_t now)
 {
-	if (now < kept->verified + VERIFY_INTERVAL)
+	kept->news = now < kept->verified + VERIFY_INTERVAL;
+	if (kept->news)
 		return;
 	kept->verified = now;
 	send(neighbours, NEIGHBOUR_FORGET, &kept->hop);
@@ -165,8 +167,9 @@ void neighbours_ask(struct neighbours *neighbours, const struct address *destina
 		return;
 	}
 	add_host(neighbours, destination);
+	unsigned known = neighbours->kept_count;
 	struct kept *kept = keep(neighbours, destination, now);
-	if (kept)
+	if (kept && neighbours->kept_count == known)
 		verify(neighbours, kept, now);
 }
 
@@ -280,6 +283,10 @@ uint64_t neighbours_work(struct neighbours *neighbours, uint64_t now)
 			kept->due = now + KEEP_INTERVAL;
 			send(neighbours, NEIGHBOUR_KEEP, &kept->hop);
 		}
+		if (kept->news)
+			verify(neighbours, kept, now);
+		if (kept->news && kept->verified + VERIFY_INTERVAL < next)
+			next = kept->verified + VERIFY_INTERVAL;
 		if (kept->due < next)
 			next = kept->due;
 	}

@@ -62,8 +62,9 @@ class Books:
         for port, statistics in self.rig.interface_statistics().items():
             seen |= {f"peer.{port}.{what}": value for what, value in statistics.items()}
         status = self.rig.status()
-        for port in status["ports"]:
-            seen |= {f"port.{port['interface']}.{what}": value for what, value in port.items() if isinstance(value, int)}
+        for counts in status["ports"]:
+            seen |= {f"port.{counts['interface']}.{what}": value for what, value in counts.items()
+                     if isinstance(value, int)}
         seen |= {f"counter.{name}": value for name, value in status["counters"].items()}
         return seen
 

@@ -11,7 +11,7 @@ FACTOR: dict[str, dict[str, float]] = {
     "calls_from_router_hosts": {"short": 100, "long": 1_000},
     "cluster_puts": {"short": 200, "long": 1_000},
     "control_stopped_seconds": {"short": 10, "long": 60},
-    "control_kills_in_start": {"short": 10, "long": 100},
+    "control_kills_in_start": {"short": 25, "long": 100},
     "random_aborts": {"short": 10_000, "long": 100_000},
     "slow_host_connections": {"short": 1_000, "long": 1_000},
     "flood_seconds": {"short": 5, "long": 10},

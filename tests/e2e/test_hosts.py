@@ -195,16 +195,33 @@ def test_neighbour_tables_flushed_during_load(rig: Rig) -> None:
     assert load.result.slower_than(3) == 0, load.result
 
 
+def _change_mac(number: int) -> None:
+    """Both router hosts of ose1 are at another MAC address from now on."""
+    network.run("ip", "-n", OSE1.namespace, "link", "set", "eth0", "address", f"02:00:00:00:00:{number:02x}")
+
+
 def test_router_hosts_mac_changes_during_load(rig: Rig) -> None:
     """As when its addresses move to another machine, which announces them (gratuitous ARP)."""
     rig.start()
     rig.sysctl(OSE1.namespace, "net.ipv4.conf.eth0.arp_notify", 1)
     with traffic.Load("only1.ch", rate=500) as load:
         for number in range(1, 6):
-            network.run("ip", "-n", OSE1.namespace, "link", "set", "eth0", "address", f"02:00:00:00:00:{number:02x}")
+            _change_mac(number)
             _await_requests(rig, 200)
     assert not load.result.errors, load.result
     assert load.result.slower_than(3) == 0, load.result
+
+
+def test_router_hosts_mac_changes_unannounced_during_load(rig: Rig) -> None:
+    """The kernel would believe in the old address for up to a minute."""
+    rig.start()
+    rig.dirty = True
+    with traffic.Load("app1.ch", rate=500) as load:
+        _change_mac(6)
+        before = rig.hosts()
+        for host in OSE1.hosts:
+            await_true(lambda: rig.hosts()[host]["total"] > before[host]["total"], 15, f"{host} gets connections")
+    assert not load.result.errors, load.result
 
 
 def _await_requests(rig: Rig, count: int) -> None:

@@ -20,6 +20,7 @@ static struct sim_tcp_params random_params(struct sim *sim, bool client)
 	    .mss = client ? mss[sim_below(sim, 6)] : 1460,
 	    .window_scale = (uint8_t)sim_below(sim, 16),
 	    .sack = sim_chance(sim, 7000),
+	    .sack_shift = (uint8_t)sim_below(sim, 4),
 	    .nagle = sim_chance(sim, 3000),
 	    .ack_with_data = sim_chance(sim, 3000),
 	    .receive_buffer = 32768,

@@ -17,6 +17,7 @@ static struct sim_tcp_params random_params(struct sim *sim)
 	    .mss = mss_values[sim_below(sim, 10)],
 	    .window_scale = (uint8_t)sim_below(sim, 16),
 	    .sack = sim_chance(sim, 7000),
+	    .sack_shift = (uint8_t)sim_below(sim, 4),
 	    .nagle = sim_chance(sim, 5000),
 	    .ack_with_data = sim_chance(sim, 3000),
 	    .receive_buffer = 32768u << sim_below(sim, 4),
@@ -122,38 +123,55 @@ static void test_large(void **state)
 			one_run(sim_seed(5, i), i % 2 ? 100 : 0, i % 2 ? 100 : 0, i % 2 ? 2500 : 0, 0, 1, 21);
 }
 
-/* In a clean network nobody repeats, nobody sees a duplicate acknowledgement, and nothing waits for a timer. */
-static void test_clean(void **state)
+/* A plan of a kind: both ways, one way, heads about as long as a segment, heads in pieces (at once, one after the
+ * other). */
+static struct app_plan clean_plan(unsigned kind, unsigned n)
 {
 	static const size_t sizes[] = {0, 1, 1459, 1460, 1461, 20000, 200000};
-	for (unsigned i = 0; i < 7 * 2 * 6; i++) {
-		if (!sim_wanted(6, i))
-			continue;
-		struct rig *rig = rig_new(sim_seed(6, i));
-		snprintf(rig->sim->label, sizeof(rig->sim->label), "clean transfer %u", i);
-		rig_start(rig);
-		struct app_plan plan = {
-		    .name = "app1.ch",
-		    .tls = i / 7 % 2,
-		    .up = i / 14 == 1 ? 0 : sizes[i % 7],
-		    .down = i / 14 == 2 ? 0 : sizes[i % 7],
-		    .head_len = i / 14 == 3 ? 1400 + 20 * (i % 7) : 0,
-		};
-		struct exchange *exchange = app_start(rig, &plan);
-		rig_run_all(rig, SIM_SECOND);
-		const struct sim_tcp *client = exchange->client, *server = exchange->server;
-		if (client->pure_duplicate_acks || client->retransmits || server->pure_duplicate_acks ||
-		    server->retransmits)
-			sim_fail(rig->sim, "duplicate ACKs %u and %u, retransmits %u and %u",
-			         client->pure_duplicate_acks, server->pure_duplicate_acks, client->retransmits,
-			         server->retransmits);
-		if (exchange->finished_at - exchange->started_at > 100 * SIM_MS)
-			sim_fail(rig->sim, "took %llu us",
-			         (unsigned long long)(exchange->finished_at - exchange->started_at));
-		rig_expect(rig, counter_connections_spliced, 1);
-		rig_expect(rig, counter_ended_fin, 1);
-		rig_end(rig, 3 * SIM_SECOND);
+	struct app_plan plan = {.name = "app1.ch", .up = sizes[n], .down = sizes[n]};
+	if (kind == 1)
+		plan.up = 0;
+	if (kind == 2)
+		plan.down = 0;
+	if (kind == 3)
+		plan.head_len = 1400 + 20 * n;
+	if (kind >= 4) {
+		plan.head_len = 1000 * (1 + n);
+		plan.write_size = 300;
+		plan.write_gap_us = kind == 5 ? 150 : 0;
 	}
+	return plan;
+}
+
+/* In a clean network nobody repeats, nobody sees a duplicate acknowledgement, and nothing waits for a timer. */
+static void run_clean(unsigned number, unsigned kind, unsigned n, bool tls)
+{
+	if (!sim_wanted(6, number))
+		return;
+	struct rig *rig = rig_new(sim_seed(6, number));
+	snprintf(rig->sim->label, sizeof(rig->sim->label), "clean transfer of kind %u", kind);
+	for (unsigned i = 0; i < RIG_ROUTERS; i++)
+		rig->routers[i].sleepy = kind >= 4;
+	rig_start(rig);
+	struct app_plan plan = clean_plan(kind, n);
+	plan.tls = tls;
+	const struct exchange *exchange = app_start(rig, &plan);
+	rig_run_all(rig, SIM_SECOND);
+	const struct sim_tcp *client = exchange->client, *server = exchange->server;
+	if (client->pure_duplicate_acks || client->retransmits || server->pure_duplicate_acks || server->retransmits)
+		sim_fail(rig->sim, "duplicate ACKs %u and %u, retransmits %u and %u", client->pure_duplicate_acks,
+		         server->pure_duplicate_acks, client->retransmits, server->retransmits);
+	if (exchange->finished_at - exchange->started_at > 100 * SIM_MS)
+		sim_fail(rig->sim, "took %llu us", (unsigned long long)(exchange->finished_at - exchange->started_at));
+	rig_expect(rig, counter_connections_spliced, 1);
+	rig_expect(rig, counter_ended_fin, 1);
+	rig_end(rig, 3 * SIM_SECOND);
+}
+
+static void test_clean(void **state)
+{
+	for (unsigned i = 0; i < 6 * 7 * 2; i++)
+		run_clean(i, i / 14, i % 7, i / 7 % 2);
 }
 
 /* Every pair of window scales: a wrong translation shows as a stall, a shrinking window or too much data. */

@@ -455,15 +455,19 @@ struct conn *conn_spliced(struct exchange *x, uint16_t client_port)
 
 void conn_wrap(struct conn *c)
 {
-	/* Window scale none, MSS 1460, SACK and an odd epoch are all ones; the hash must be so by luck. */
+	/* Window scale none, MSS 1460, SACK and an odd epoch are all ones; the hash must be so by luck: one part of it
+	 * depends on the port, the other on the ISN. */
 	const struct cookie_options options = {1460, TCP_WINDOW_SCALE_NONE, true};
 	struct cookie_tuple tuple = {c->client, ip(EXCHANGE_VIP), c->client_port, c->vip_port};
 	uint64_t epoch = c->x->now_us / 1000 / COOKIE_EPOCH_MS;
 	assert_int_equal(epoch % 2, 1);
 	c->client_options = "mss 1460 sackok";
 	c->client_window = 60000;
-	while (cookie_make(&c->x->worker->cookie_secret, &tuple, c->client_isn, &options, epoch) < 0xffffff80)
+	while (cookie_make(&c->x->worker->cookie_secret, &tuple, c->client_isn, &options, epoch) < 0xffffff80) {
+		tuple.client_port = tuple.client_port == UINT16_MAX ? 1024 : tuple.client_port + 1;
 		c->client_isn++;
+	}
+	c->client_port = tuple.client_port;
 }
 
 unsigned conn_elect(struct exchange *x, uint16_t client_port, const char *name)

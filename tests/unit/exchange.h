@@ -176,8 +176,8 @@ void conn_join(struct conn *c);
 void conn_splice(struct conn *c);
 /* All of this on a new connection. */
 struct conn *conn_spliced(struct exchange *x, uint16_t client_port);
-/* Before the handshake: chooses the client's ISN so that our ISN is one of the last 128, and a client without window
- * scaling. The epoch must be odd. */
+/* Before the handshake: chooses the client's port and ISN so that our ISN is one of the last 128, and a client without
+ * window scaling. The epoch must be odd. */
 void conn_wrap(struct conn *c);
 /* A request for this name from the handshake on; returns the slot of the router host that gets the SYN. */
 unsigned conn_elect(struct exchange *x, uint16_t client_port, const char *name);

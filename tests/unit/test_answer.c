@@ -501,6 +501,25 @@ static void what_was_never_sent_cannot_be_acknowledged(void **state)
 	exchange_end(x);
 }
 
+/* Nor what the client's window has kept back: SND.NXT is what counts, not the end of the answer. */
+static void what_waits_for_the_window_cannot_be_acknowledged(void **state)
+{
+	struct exchange *x = exchange_begin(state);
+	struct conn *c = conn_new(x, 40000);
+	c->client_options = "mss 1460";
+	c->client_window = 60;
+	request_write((char *)c->own_say, "nowhere.test", REQUEST_LEN);
+	c->say = c->own_say;
+	conn_handshake(c);
+	client_sends(c, "P. 1:101 ack 1 win 60");
+	expect_client(c, ". 1:61 ack 101 win 16384");
+	client_sends(c, ". 101 ack 62 win 5000");
+	expect_client(c, ". 61 ack 101 win 16384");
+	client_sends(c, ". 101 ack 61 win 60");
+	expect_client(c, ". 61:121 ack 101 win 16384");
+	exchange_end(x);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, exchange_setup, exchange_teardown)
 
 int main(void)
@@ -529,6 +548,7 @@ int main(void)
 	    TEST(the_client_may_reset),
 	    TEST(an_old_reset_is_not_believed),
 	    TEST(what_was_never_sent_cannot_be_acknowledged),
+	    TEST(what_waits_for_the_window_cannot_be_acknowledged),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

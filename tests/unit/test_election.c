@@ -81,6 +81,50 @@ static void any_weights_are_spread_evenly(void **state)
 	exchange_end(x);
 }
 
+/* A pair that found no counter slot is not counted, and has its share all the same. */
+static void shares_without_a_slot_have_their_turn(void **state)
+{
+	const struct message_share none[] = {share(SLOT_NONE, 0, 1000), share(SLOT_NONE, 1, 8000)};
+	const struct message_share one[] = {share(SLOT_NONE, 0, 1000), share(2, 1, 8000)};
+	struct exchange *x = exchange_begin(state);
+	for (unsigned n = 0; n < 2; n++) {
+		unsigned first = 0;
+		tell_route(x, APP_NAME, 2, n == 0 ? none : one);
+		for (unsigned i = 0; i < 90; i++)
+			first += elect_once(x, (uint16_t)(20000 + 100 * n + i), APP_NAME) < 2;
+		assert_in_range(first, 9, 11);
+	}
+	exchange_end(x);
+}
+
+/* Three clusters, of which one comes and goes: what each gets stays within one of its due in every phase. */
+static void three_clusters_share_too(void **state)
+{
+	const struct message_share shares[] = {share(1, 0, 2000), share(2, 1, 3000), share(3, 2, 5000)};
+	struct exchange *x = exchange_begin(state);
+	for (unsigned slot = 4; slot < 6; slot++) {
+		struct message message = host_message(slot, true);
+		message.host.address.bytes[15] = (uint8_t)(30 + slot); /* never resolved: elections only */
+		tell(x, message);
+	}
+	tell_route(x, APP_NAME, 3, shares);
+	unsigned count[3] = {0};
+	for (uint16_t i = 0; i < 100; i++) {
+		struct conn *c = conn_new(x, 20000 + i);
+		conn_handshake(c);
+		request_write((char *)c->own_say, APP_NAME, REQUEST_LEN);
+		c->say = c->own_say;
+		client_sends(c, "P. 1:101 ack 1 win 500");
+		x->sent_first = x->sent_count = 0;
+		count[conn_flow(c)->host / 2]++;
+		client_sends(c, "R 101 win 0");
+	}
+	assert_int_equal(count[0], 20);
+	assert_int_equal(count[1], 30);
+	assert_int_equal(count[2], 50);
+	exchange_end(x);
+}
+
 static void a_weight_of_zero_gets_nothing(void **state)
 {
 	const struct message_share shares[] = {share(1, 0, 0), share(2, 1, 1)};
@@ -474,6 +518,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(one_of_nine),
 	    TEST(any_weights_are_spread_evenly),
+	    TEST(shares_without_a_slot_have_their_turn),
+	    TEST(three_clusters_share_too),
 	    TEST(a_weight_of_zero_gets_nothing),
 	    TEST(a_cluster_that_is_down_is_left_out),
 	    TEST(a_resync_does_not_disturb_the_shares),

@@ -450,6 +450,36 @@ static void a_doubtful_reset_gives_ten_seconds(void **state)
 	exchange_end(x);
 }
 
+/* A FIN of one side does not make it a minute. */
+static void a_fin_does_not_dispel_the_doubt(void **state)
+{
+	struct exchange *x = exchange_begin(state);
+	struct conn *c = conn_spliced(x, 40000);
+	client_sends(c, "R 500 win 0");
+	expect_router(c, "R 500 win 0 fwd");
+	router_sends(c, "F. 1 ack 101 win 400");
+	expect_client(c, "F. 1 ack 101 win 400 fwd");
+	assert_int_equal(pass_until_sent(x, 70000), 10000);
+	expect_client(c, "R 1 win 0");
+	expect_router(c, "R 101 win 0");
+	exchange_end(x);
+}
+
+/* After a RST there is nothing to repair. */
+static void a_fin_does_not_prolong_the_end_by_a_reset(void **state)
+{
+	struct exchange *x = exchange_begin(state);
+	struct conn *c = conn_spliced(x, 40000);
+	client_sends(c, "R 101 win 0");
+	expect_router(c, "R 101 win 0 fwd");
+	pass_ms(x, 100);
+	router_sends(c, "F. 1 ack 101 win 400"); /* crossed it */
+	expect_client(c, "F. 1 ack 101 win 400 fwd");
+	pass_ms(x, 100);
+	expect_state(c, FLOW_FREE);
+	exchange_end(x);
+}
+
 static void when_both_sides_speak_the_doubt_is_gone(void **state)
 {
 	struct exchange *x = exchange_begin(state);
@@ -655,6 +685,8 @@ int main(void)
 	    TEST(an_exact_reset_ends_it),
 	    TEST(a_reset_outside_the_window_is_dropped),
 	    TEST(a_doubtful_reset_gives_ten_seconds),
+	    TEST(a_fin_does_not_dispel_the_doubt),
+	    TEST(a_fin_does_not_prolong_the_end_by_a_reset),
 	    TEST(when_both_sides_speak_the_doubt_is_gone),
 	    TEST(stray_data_does_not_move_the_exact_number),
 	    TEST(an_idle_flow_is_reset_on_both_sides),

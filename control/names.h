@@ -1,0 +1,92 @@
+/* Every host name that any cluster serves, with what each cluster says about it, found by id; and which of them have
+ * changed since the workers were told. Decides nothing. One thread. */
+#ifndef PM_NAMES_H
+#define PM_NAMES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/message.h"
+#include "control/cluster.h"
+#include "control/observed.h"
+
+/* One host name on one cluster. */
+struct pair {
+	uint16_t cluster; /* its index */
+	bool present;     /* the cluster serves the name; false: only the override is remembered */
+	bool http, https;
+	bool weight_given, overridden;
+	uint8_t weight;   /* 0 to WEIGHT_MAX, by the cluster: annotation, push, static */
+	uint8_t override; /* by the operator */
+	bool parked;      /* waits for a weight, because another cluster served the name first */
+	bool conflict;    /* as parked, for the namespace's sake: only an override ends it */
+	uint32_t seen;    /* the last look at the cluster that found it: see names_look */
+	struct hold hold;
+	int64_t created;                            /* Unix ms: the oldest Route with this name; 0: unknown */
+	char namespace[OBSERVED_NAMESPACE_MAX + 1]; /* of that Route; "": unknown */
+	char *warning;                              /* owned; NULL: none */
+};
+
+struct name {
+	uint64_t id; /* cluster_name_id */
+	struct hostname host;
+	bool wildcard;
+	bool dirty;     /* in names.dirty */
+	bool published; /* the workers have been given it */
+	uint8_t pair_count;
+	struct pair *pairs; /* by cluster; owned. Valid until a pair is added or removed */
+	struct name *next;  /* in its bucket */
+};
+
+/* All zero to begin with. */
+struct names {
+	size_t count;                    /* with at least one present pair */
+	size_t pair_count;               /* present ones */
+	size_t of_cluster[CLUSTERS_MAX]; /* present ones */
+	size_t published_count;
+	uint32_t look;
+	size_t dirty_count, dirty_room;
+	struct name **dirty; /* owned; each once */
+	size_t total, bucket_count;
+	struct name **buckets; /* owned */
+};
+
+void names_free(struct names *names);
+
+/* NULL: there is no such name. */
+struct name *names_find(const struct names *names, uint64_t id);
+struct name *names_find_host(const struct names *names, const struct hostname *host, bool wildcard);
+/* Finds or makes it. A name that gets no pair goes with the next names_clean. */
+struct name *names_add(struct names *names, const struct hostname *host, bool wildcard);
+/* All names, in no order: the first one, or the one behind `after`; NULL at the end. */
+struct name *names_next(const struct names *names, const struct name *after);
+
+/* NULL: there is none. */
+struct pair *names_pair(const struct name *name, uint16_t cluster);
+/* Finds or makes it, not present. */
+struct pair *names_pair_add(struct names *names, struct name *name, uint16_t cluster);
+/* The only way to set `present`. */
+void names_pair_set_present(struct names *names, struct name *name, struct pair *pair, bool present);
+/* Takes the pair out. */
+void names_pair_remove(struct names *names, struct name *name, uint16_t cluster);
+/* True if any cluster serves the name. */
+bool names_is_served(const struct name *name);
+
+/* A warning of its own, or NULL. True if it is another one than before. */
+bool names_pair_warn(struct pair *pair, const char *warning);
+
+/* The name has changed. */
+void names_touch(struct names *names, struct name *name);
+/* The workers have been told: nothing is dirty any more, and names without pairs are freed. */
+void names_clean(struct names *names);
+/* Sets `published`. */
+void names_set_published(struct names *names, struct name *name, bool published);
+
+/* Begins a look at a whole cluster: returns the number that `seen` gets. */
+uint32_t names_look(struct names *names);
+
+/* By name, exact names before wildcards. All that are served. Free the array. */
+struct name **names_sorted(const struct names *names, size_t *count);
+
+#endif
