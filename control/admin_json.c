@@ -9,6 +9,7 @@
 
 #include "common/counters.h"
 #include "common/shared.h"
+#include "control/weight.h"
 
 enum { PORT_REST_SECONDS = 60 }; /* a source port is used again toward the same router host after that */
 
@@ -230,14 +231,14 @@ static json_t *cluster_json(const struct control *control, const struct cluster 
 	}
 	json_t *object =
 	    json_pack("{s:s, s:s, s:s, s:i}", "name", spec->name, "source", cluster_source_name(spec->source), "state",
-	              "active", "default_weight", spec->default_weight);
+	              cluster_state_name(spec->state), "default_weight", spec->default_weight);
 	if (spec->source == SOURCE_PUSH) {
 		json_object_set_new(object, "key", json_string(spec->key));
 		json_object_set_new(object, "pushed_at", timestamp(cluster->pushed_at));
 	}
 	json_object_set_new(object, "hosts", number(spec->host_count));
 	json_object_set_new(object, "healthy_hosts", number(healthy));
-	json_object_set_new(object, "routes", number(spec->route_count));
+	json_object_set_new(object, "routes", number(control->state.names.of_cluster[cluster->index]));
 	json_object_set_new(object, "active", number(active));
 	json_object_set_new(object, "total", number(total));
 	return object;
@@ -252,6 +253,11 @@ json_t *admin_clusters(const struct control *control)
 	return json_pack("{s:o, s:o}", "revision", number(control->state.revision), "clusters", array);
 }
 
+static json_t *hold_json(const struct hold *hold)
+{
+	return json_pack("{s:s, s:o}", "reason", cluster_hold_text(hold->reason), "since", timestamp(hold->since));
+}
+
 static json_t *health_json(const struct health *health)
 {
 	char reason[CHECK_TEXT_MAX];
@@ -263,6 +269,11 @@ static json_t *health_json(const struct health *health)
 	return object;
 }
 
+static const char misconfigured_text[] =
+    "this router expects PROXY protocol, which is not sent to it, so it gets no connections: set the protocol of its "
+    "IngressController (spec.endpointPublishingStrategy.hostNetwork.protocol) to TCP, or on OpenShift 3 remove "
+    "ROUTER_USE_PROXY_PROTOCOL from its deployment";
+
 static json_t *host_json(const struct control *control, const struct cluster *cluster, size_t i)
 {
 	const struct host_spec *host = &cluster->spec->hosts[i];
@@ -271,7 +282,13 @@ static json_t *host_json(const struct control *control, const struct cluster *cl
 	json_t *object = json_pack("{s:s, s:s, s:o, s:i, s:i, s:s}", "cluster", cluster->spec->name, "name", host->name,
 	                           "address", address_json(&host->address), "http_port", host->http_port, "https_port",
 	                           host->https_port, "origin", cluster_source_name(cluster->spec->source));
-	json_object_set_new(object, "state", json_string("active"));
+	json_object_set_new(object, "state", json_string(cluster_host_state_name(host->state)));
+	if (cluster_hosts_are_observed(cluster->spec))
+		json_object_set_new(object, "pods", json_integer(host->pods));
+	if (host->state == HOST_MISCONFIGURED)
+		json_object_set_new(object, "why", json_string(misconfigured_text));
+	if (host->hold.reason != HOLD_NONE)
+		json_object_set_new(object, "held", hold_json(&host->hold));
 	json_object_set_new(object, "healthy", json_boolean(health->state == HEALTH_UP));
 	json_object_set_new(object, "health", health_json(health));
 	json_object_set_new(object, "active", number(usage.active));
@@ -305,44 +322,54 @@ json_t *admin_hosts(const struct control *control, struct admin_page page)
 	return page_json(control, page, index, "hosts", array);
 }
 
-static const char *weight_origin(const struct route_place *place)
+static json_t *share_json(const struct control *control, const struct name *name, const struct pair *pair)
 {
-	return place->route->weight_given ? cluster_source_name(place->cluster->spec->source) : "default";
-}
-
-static json_t *share_json(const struct control *control, const struct route_place *place)
-{
-	const struct cluster_spec *cluster = place->cluster->spec;
-	uint64_t pair_id = cluster_pair_id(cluster_route_id(place->route), cluster->name);
-	struct slot_usage usage = control_pair_usage(control, pair_id);
-	json_t *object = json_pack("{s:s, s:i, s:s, s:b, s:b}", "cluster", cluster->name, "weight",
-	                           route_weight(cluster, place->route), "weight_origin", weight_origin(place), "http",
-	                           place->route->http, "https", place->route->https);
+	char why[WEIGHT_WHY_MAX];
+	const struct cluster_spec *cluster = control->state.clusters[pair->cluster]->spec;
+	struct weight weight = weight_of(cluster, pair);
+	struct slot_usage usage = control_pair_usage(control, cluster_pair_id(name->id, cluster->name));
+	json_t *object =
+	    json_pack("{s:s, s:i, s:s, s:b, s:b}", "cluster", cluster->name, "weight", weight.value, "weight_origin",
+	              weight_origin_name(weight.origin), "http", pair->http, "https", pair->https);
+	if (weight.bar != WEIGHT_FREE) {
+		json_object_set_new(object, "weight_given", json_integer(weight.given));
+		json_object_set_new(object, "why", json_string(weight_why(weight, cluster, why)));
+	}
+	if (pair->overridden && pair->weight_given)
+		json_object_set_new(object, "weight_of_cluster", json_integer(pair->weight));
+	if (pair->namespace[0] != '\0') {
+		json_object_set_new(object, "namespace", json_string(pair->namespace));
+		json_object_set_new(object, "system", json_boolean(cluster_namespace_is_system(pair->namespace)));
+		json_object_set_new(object, "created_at", timestamp(pair->created));
+	}
+	if (pair->hold.reason != HOLD_NONE)
+		json_object_set_new(object, "held", hold_json(&pair->hold));
+	if (pair->warning)
+		json_object_set_new(object, "warning", json_string(pair->warning));
 	json_object_set_new(object, "active", number(usage.active));
 	json_object_set_new(object, "total", number(usage.total));
 	return object;
 }
 
+static json_t *route_json(const struct control *control, const struct name *name)
+{
+	char text[ROUTE_TEXT_MAX];
+	json_t *shares = json_array();
+	for (unsigned i = 0; i < name->pair_count; i++)
+		if (name->pairs[i].present)
+			json_array_append_new(shares, share_json(control, name, &name->pairs[i]));
+	return json_pack("{s:s, s:o}", "host", name_format(&name->host, name->wildcard, text), "clusters", shares);
+}
+
 json_t *admin_routes(const struct control *control, struct admin_page page)
 {
-	size_t count, index = 0;
-	struct route_place *places = state_routes(&control->state, &count);
+	size_t count;
+	struct name **names = names_sorted(&control->state.names, &count);
 	json_t *array = json_array();
-	for (size_t i = 0, next; i < count; i = next, index++) {
-		json_t *shares = NULL;
-		if (in_page(page, index)) {
-			char text[ROUTE_TEXT_MAX];
-			shares = json_array();
-			json_array_append_new(
-			    array,
-			    json_pack("{s:s, s:o}", "host", route_format(places[i].route, text), "clusters", shares));
-		}
-		for (next = i; next < count && route_compare(places[i].route, places[next].route) == 0; next++)
-			if (shares)
-				json_array_append_new(shares, share_json(control, &places[next]));
-	}
-	free(places);
-	return page_json(control, page, index, "routes", array);
+	for (size_t i = page.offset; i < count && in_page(page, i); i++)
+		json_array_append_new(array, route_json(control, names[i]));
+	free(names);
+	return page_json(control, page, count, "routes", array);
 }
 
 json_t *admin_problem(unsigned status, const char *title, const char *detail, const struct json_faults *faults)

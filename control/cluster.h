@@ -58,8 +58,10 @@ struct host_spec {
 	char name[CLUSTER_NAME_MAX + 1];
 	struct address address;
 	uint16_t http_port, https_port; /* host byte order; 0: does not serve this */
+	/* Of a watched cluster: */
 	enum host_state state;
-	uint16_t pods; /* of a watched cluster: router pods at this address */
+	uint16_t pods;       /* router pods at this address */
+	uint16_t check_port; /* where they answer checks; 0: as health says */
 	struct hold hold;
 };
 

@@ -237,7 +237,7 @@ static void read_state(struct cluster_spec *spec, struct reader *reader)
 static void read_watch_settings(struct cluster_spec *spec, struct reader *reader)
 {
 	static const char *const fields[] = {"watch", "new_routes"};
-	char path[READER_PATH_MAX];
+	char path[READER_PATH_MAX + 8];
 	json_t *watch = reader_field(reader, "watch");
 	int parks = spec->parks_routes;
 	reader_choice(reader, "new_routes", new_routes, false, &parks);

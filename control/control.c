@@ -438,10 +438,19 @@ static void tell_left_out(struct control *control, const struct table *table, ui
 	strcpy(control->table_notice, text);
 }
 
+/* Many changes are cheaper as a whole table, which also takes effect at one moment. */
+static bool whole_is_better(const struct names *names)
+{
+	return names->dirty_count > MESSAGE_BATCH_MAX && names->dirty_count > names->count / 4;
+}
+
 static void give_table(struct control *control, uint64_t now)
 {
-	struct table *table = table_build(&control->state, control->config, &control->hosts, &control->pairs,
-	                                  control->shared->routes_max, feed_applied(&control->feed));
+	struct names *names = &control->state.names;
+	bool whole = feed_wants_all(&control->feed) || whole_is_better(names);
+	struct table *table =
+	    (whole ? table_build : table_update)(&control->state, control->config, &control->hosts, &control->pairs,
+	                                         control->shared->routes_max, feed_applied(&control->feed));
 	tell_left_out(control, table, now);
 	feed_table(&control->feed, table);
 	control->table_stale = false;
@@ -457,8 +466,10 @@ static void feed_fire(void *context)
 	take_events(control);
 	feed_pump(&control->feed);
 	look_for_applied(control, now);
-	if (control->rebuild_at != 0 && now >= control->rebuild_at)
+	if (control->rebuild_at != 0 && now >= control->rebuild_at) {
+		names_touch_left_out(&control->state.names);
 		control->table_stale = true;
+	}
 	if (control->table_stale && feed_idle(&control->feed))
 		give_table(control, now);
 	bool busy = !feed_idle(&control->feed) || control->applied < control->state.revision;

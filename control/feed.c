@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { LIST_KEPT = 4096 }; /* messages: memory of longer lists is given back */
+
 static bool layout_fits(const struct shared_header *shared)
 {
 	struct shared_header expected = {0};
@@ -59,10 +61,17 @@ bool feed_idle(const struct feed *feed)
 	return true;
 }
 
+bool feed_wants_all(const struct feed *feed)
+{
+	return feed->resync || !feed->table;
+}
+
 void feed_table(struct feed *feed, struct table *table)
 {
+	if (feed->list.room > LIST_KEPT)
+		message_list_free(&feed->list);
 	feed->list.count = 0;
-	if (feed->resync || !feed->table)
+	if (!table->partial)
 		publish_sync(table, &feed->list);
 	else
 		publish_difference(feed->table, table, &feed->list);
@@ -70,6 +79,7 @@ void feed_table(struct feed *feed, struct table *table)
 		message_seal(&feed->list.messages[i], feed->start, feed->next_sequence++);
 	feed->resync = false;
 	table_free(feed->table);
+	table_forget_routes(table);
 	feed->table = table;
 	memset(feed->sent, 0, sizeof(feed->sent));
 	feed_pump(feed);

@@ -19,7 +19,7 @@ struct feed {
 
 	uint64_t start;           /* this control's start number */
 	uint32_t next_sequence;   /* the same for all workers: all get the same messages */
-	struct table *table;      /* the last one turned into messages, owned; NULL: none yet */
+	struct table *table;      /* the last one turned into messages, without its routes, owned; NULL: none yet */
 	bool resync;              /* the next table goes out whole */
 	struct message_list list; /* sealed, being sent */
 	size_t sent[WORKERS_MAX];
@@ -38,7 +38,10 @@ void feed_end(struct feed *feed);
 
 /* True if all messages so far are in the rings: only then a table may be given. */
 bool feed_idle(const struct feed *feed);
-/* Gives the next table, owned by the feed from here on, and sends what the rings take. */
+/* True if the next table has to be whole: there was none yet, or the workers want everything again. */
+bool feed_wants_all(const struct feed *feed);
+/* Gives the next table, owned by the feed from here on, and sends what the rings take: a whole one as a resync, a
+ * partial one as batches. */
 void feed_table(struct feed *feed, struct table *table);
 /* Sends more of what is left. */
 void feed_pump(struct feed *feed);

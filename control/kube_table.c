@@ -257,12 +257,12 @@ static void move(struct kube_table *table, size_t to, size_t from, size_t count)
 static void delete_all(struct kube_table *table, struct moves *moves)
 {
 	size_t to, count = 0;
+	if (moves->delete_count == 0)
+		return;
 	qsort(moves->deletes, moves->delete_count, sizeof(*moves->deletes), compare_sizes);
 	for (size_t i = 0; i < moves->delete_count; i++) /* a namesake may have been deleted by itself, too */
 		if (count == 0 || moves->deletes[count - 1] != moves->deletes[i])
 			moves->deletes[count++] = moves->deletes[i];
-	if (count == 0)
-		return;
 	to = moves->deletes[0];
 	for (size_t i = 0; i < count; i++) {
 		size_t from = moves->deletes[i] + 1;

@@ -43,8 +43,8 @@ struct kube_watch {
 
 	struct kube_lines lines;
 	uint64_t opened_at; /* when the stream's head came */
-	bool stream_spoke;  /* an event or a bookmark came on this stream */
-	unsigned barren;    /* watches in a row that failed before they were of any use */
+	bool settled;       /* the stream has said something, or lasted for a while */
+	unsigned barren;    /* watches in a row that ended before that */
 	bool bookmarks_seen;
 	unsigned silence_shift;         /* watch_silence is doubled so often: a server that knows no bookmarks */
 	struct kube_trouble stopped_by; /* why we ended a call from within */
@@ -257,7 +257,8 @@ static void list_complete(struct kube_watch *watch)
 	watch->status.listed = true;
 	watch->status.listed_at = watch->status.confirmed_at;
 	watch->resumable = true;
-	note_good(watch);
+	if (watch->barren == 0)
+		note_good(watch);
 	set_relist(watch, watch->target.relist_ms);
 	watch->sink->list_end(watch->context);
 	open_stream(watch);
@@ -319,7 +320,7 @@ static void open_stream(struct kube_watch *watch)
 	             seconds) < 0)
 		abort();
 	kube_lines_clear(&watch->lines);
-	watch->stream_spoke = false;
+	watch->settled = false;
 	watch->opened_at = 0;
 	set_state(watch, KUBE_STATE_CONNECTING);
 	set_timer(watch, timing->list_silence);
@@ -371,6 +372,15 @@ static bool take_event(struct kube_watch *watch, const struct kube_event *event)
 	return true;
 }
 
+/* The stream is of use: whatever was wrong before is mended. */
+static void settle(struct kube_watch *watch)
+{
+	watch->settled = true;
+	watch->barren = 0;
+	note_good(watch);
+	set_timer(watch, silence_limit(watch));
+}
+
 static bool on_line(void *context, const char *text, size_t len)
 {
 	struct kube_watch *watch = context;
@@ -380,10 +390,8 @@ static bool on_line(void *context, const char *text, size_t len)
 		return stop_with(watch, "a line of the watch %s", why);
 	bool more = take_event(watch, &event);
 	json_decref(event.object);
-	if (more) {
-		watch->stream_spoke = true;
-		watch->barren = 0;
-	}
+	if (more)
+		settle(watch);
 	return more;
 }
 
@@ -391,9 +399,8 @@ static void stream_opened(struct kube_watch *watch)
 {
 	watch->opened_at = clock_monotonic_ms();
 	watch->status.watches++;
-	note_good(watch);
 	set_state(watch, KUBE_STATE_WATCHING);
-	set_timer(watch, silence_limit(watch));
+	set_timer(watch, watch->timing->short_stream);
 }
 
 static bool on_watch_bytes(void *context, const char *bytes, size_t len)
@@ -401,10 +408,7 @@ static bool on_watch_bytes(void *context, const char *bytes, size_t len)
 	struct kube_watch *watch = context;
 	if (watch->opened_at == 0)
 		stream_opened(watch);
-	uint64_t before = watch->status.events + watch->status.bookmarks;
 	bool more = kube_lines_feed(&watch->lines, bytes, len, on_line, watch);
-	if (watch->status.events + watch->status.bookmarks != before)
-		set_timer(watch, silence_limit(watch));
 	if (watch->lines.too_long)
 		return stop_with(watch, "a line of the watch is longer than %d bytes", KUBE_LINE_MAX);
 	return more;
@@ -414,23 +418,23 @@ static bool on_watch_bytes(void *context, const char *bytes, size_t len)
 static void stream_ended(struct kube_watch *watch, const struct kube_call_result *result)
 {
 	bool cut = result->outcome == KUBE_CALL_CUT;
-	uint64_t now = clock_monotonic_ms(), settled = watch->opened_at + watch->timing->short_stream;
+	uint64_t next = watch->opened_at + watch->timing->short_stream;
 	struct kube_trouble trouble;
-	if (now < settled && !watch->stream_spoke) {
+	if (!watch->settled) {
 		kube_trouble_set(&trouble, "the watch ended at once, without an event%s%s", cut ? ": " : "",
 		                 cut ? result->trouble.words : "");
+		watch->barren++;
 		wait_after(watch, &trouble);
 		return;
 	}
 	if (cut)
 		note_trouble(watch, &result->trouble);
-	if (now < settled) { /* not as often as the API can */
-		set_state(watch, KUBE_STATE_WAITING);
-		event_timer_set(watch->loop, &watch->timer, settled);
+	if (clock_monotonic_ms() >= next) {
+		open_stream(watch);
 		return;
 	}
-	watch->barren = 0;
-	open_stream(watch);
+	set_state(watch, KUBE_STATE_WAITING); /* not as often as the API can */
+	event_timer_set(watch->loop, &watch->timer, next);
 }
 
 static void on_watch_done(void *context, const struct kube_call_result *result)
@@ -492,7 +496,10 @@ static void on_timer(void *context)
 		watch_failed(watch, &trouble);
 		break;
 	case KUBE_STATE_WATCHING:
-		stream_silent(watch);
+		if (watch->settled)
+			stream_silent(watch);
+		else
+			settle(watch);
 		break;
 	}
 }

@@ -1,6 +1,7 @@
 /* kubeconfig files: see the header. */
 #include "control/kubeconfig.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <curl/curl.h>
 #include <stdio.h>
@@ -32,6 +33,16 @@ static const char *text_of(struct reader *reader, const char *name)
 	if (strlen(text) != json_string_length(value))
 		reader_fault(reader, name, "a text", "has a NUL inside");
 	return text[0] != '\0' ? text : NULL;
+}
+
+/* The same for one that has to be there. */
+static const char *needed_text(struct reader *reader, const char *name, const char *expected)
+{
+	const char *text = text_of(reader, name);
+	const json_t *value = reader_field(reader, name);
+	if (!text && reader->object && (!value || json_is_null(value) || json_is_string(value)))
+		reader_fault(reader, name, expected, "is missing");
+	return text;
 }
 
 static void refuse(struct reader *reader, const char *name, const char *expected, const char *why)
@@ -103,7 +114,9 @@ static char *pem_of(struct reader *reader, const char *name)
 
 static bool host_is_here(const char *host)
 {
-	return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "[::1]") == 0;
+	struct in_addr address;
+	return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+	       (inet_pton(AF_INET, host, &address) == 1 && ntohl(address.s_addr) >> 24 == 127);
 }
 
 static bool has_part(CURLU *parsed, CURLUPart part)
@@ -166,11 +179,9 @@ static void open_named(struct reader *entry, json_t *root, const char *list, con
 
 static void read_cluster(struct kubeconfig *config, struct reader *cluster, const char *directory)
 {
-	const char *server = text_of(cluster, "server"), *name = text_of(cluster, "tls-server-name");
-	if (!server) {
-		if (cluster->object)
-			reader_fault(cluster, "server", "the API's address", "is missing");
-	} else {
+	const char *server = needed_text(cluster, "server", "the API's address");
+	const char *name = text_of(cluster, "tls-server-name");
+	if (server) {
 		config->server = copy(server);
 		const char *expected = kube_server_check(config->server);
 		if (expected)
@@ -228,13 +239,12 @@ static void read_context(struct kubeconfig *config, json_t *root, const char *co
 	open_named(&entry, root, "contexts", "context", context, faults);
 	if (!entry.object)
 		return;
-	const char *cluster_name = text_of(&entry, "cluster"), *user_name = text_of(&entry, "user");
-	if (!cluster_name)
-		reader_fault(&entry, "cluster", "the name of a cluster", "is missing");
-	else
+	const char *cluster_name = needed_text(&entry, "cluster", "the name of a cluster");
+	const char *user_name = text_of(&entry, "user");
+	if (cluster_name) {
 		open_named(&cluster, root, "clusters", "cluster", cluster_name, faults);
-	if (cluster_name)
 		read_cluster(config, &cluster, directory);
+	}
 	if (!user_name)
 		return;
 	open_named(&user, root, "users", "user", user_name, faults);
@@ -253,12 +263,8 @@ struct kubeconfig *kubeconfig_parse(const char *text, size_t len, const char *di
 	if (!config)
 		abort();
 	reader_open(&reader, root, faults, "$");
-	if (!context && reader.object) {
-		context = text_of(&reader, "current-context");
-		if (!context)
-			reader_fault(&reader, "current-context", "the name of a context, here or in \"context\"",
-			             "is missing");
-	}
+	if (!context)
+		context = needed_text(&reader, "current-context", "the name of a context, here or in \"context\"");
 	if (context && reader.object)
 		read_context(config, root, context, directory, faults);
 	json_decref(root);

@@ -24,6 +24,7 @@ static void name_free(struct name *name)
 	for (unsigned i = 0; i < name->pair_count; i++)
 		free(name->pairs[i].warning);
 	free(name->pairs);
+	free(name->published_pairs);
 	free(name);
 }
 
@@ -203,10 +204,24 @@ void names_clean(struct names *names)
 	names->dirty_count = 0;
 }
 
-void names_set_published(struct names *names, struct name *name, bool published)
+void names_touch_left_out(struct names *names)
 {
-	names->published_count += (size_t)published - name->published;
-	name->published = published;
+	for (struct name *name = names_next(names, NULL); name; name = names_next(names, name))
+		if (name->uncounted > 0 || (!name->published && names_is_served(name)))
+			names_touch(names, name);
+}
+
+void names_publish(struct names *names, struct name *name, const uint64_t *pairs, uint8_t count, uint8_t uncounted)
+{
+	names->uncounted += (size_t)uncounted - name->uncounted;
+	name->uncounted = uncounted;
+	names->published_count += (size_t)(pairs != NULL) - name->published;
+	name->published = pairs != NULL;
+	if (count != name->published_count)
+		name->published_pairs = resize(name->published_pairs, count, sizeof(*pairs));
+	name->published_count = count;
+	if (count > 0)
+		memcpy(name->published_pairs, pairs, count * sizeof(*pairs));
 }
 
 uint32_t names_look(struct names *names)

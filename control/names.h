@@ -21,6 +21,7 @@ struct pair {
 	uint8_t override; /* by the operator */
 	bool parked;      /* waits for a weight, because another cluster served the name first */
 	bool conflict;    /* as parked, for the namespace's sake: only an override ends it */
+	bool initial;     /* of the first list of a cluster with which the very first start began */
 	uint32_t seen;    /* the last look at the cluster that found it: see names_look */
 	struct hold hold;
 	int64_t created;                            /* Unix ms: the oldest Route with this name; 0: unknown */
@@ -33,18 +34,20 @@ struct name {
 	struct hostname host;
 	bool wildcard;
 	bool dirty;     /* in names.dirty */
-	bool published; /* the workers have been given it */
-	uint8_t pair_count;
-	struct pair *pairs; /* by cluster; owned. Valid until a pair is added or removed */
-	struct name *next;  /* in its bucket */
+	bool published; /* the workers have been given it, with these pairs */
+	uint8_t pair_count, published_count;
+	uint8_t uncounted;         /* published pairs for whose counters there is no room */
+	struct pair *pairs;        /* by cluster; owned. Valid until a pair is added or removed */
+	uint64_t *published_pairs; /* cluster_pair_id of each; owned */
+	struct name *next;         /* in its bucket */
 };
 
 /* All zero to begin with. */
 struct names {
-	size_t count;                    /* with at least one present pair */
-	size_t pair_count;               /* present ones */
-	size_t of_cluster[CLUSTERS_MAX]; /* present ones */
-	size_t published_count;
+	size_t count;                      /* with at least one present pair */
+	size_t pair_count;                 /* present ones */
+	size_t of_cluster[CLUSTERS_MAX];   /* present ones */
+	size_t published_count, uncounted; /* sums over the names */
 	uint32_t look;
 	size_t dirty_count, dirty_room;
 	struct name **dirty; /* owned; each once */
@@ -80,8 +83,10 @@ bool names_pair_warn(struct pair *pair, const char *warning);
 void names_touch(struct names *names, struct name *name);
 /* The workers have been told: nothing is dirty any more, and names without pairs are freed. */
 void names_clean(struct names *names);
-/* Sets `published`. */
-void names_set_published(struct names *names, struct name *name, bool published);
+/* The workers are given the name with these pairs, of which some are uncounted; none of it if `pairs` is NULL. */
+void names_publish(struct names *names, struct name *name, const uint64_t *pairs, uint8_t count, uint8_t uncounted);
+/* Touches what found no room before. */
+void names_touch_left_out(struct names *names);
 
 /* Begins a look at a whole cluster: returns the number that `seen` gets. */
 uint32_t names_look(struct names *names);

@@ -79,46 +79,45 @@ static void hosts_new(const struct table *before, const struct table *after, str
 	}
 }
 
-static void routes_gone(const struct table *before, const struct table *after, struct message_list *list)
+static void routes_changed(const struct table *after, struct message_list *list)
 {
-	size_t j = 0;
-	for (size_t i = 0; i < before->route_count; i++) {
-		const struct message_route *old = &before->routes[i];
-		while (j < after->route_count && after->routes[j].id < old->id)
-			j++;
-		if (j == after->route_count || after->routes[j].id != old->id)
-			append(list, MESSAGE_ROUTE_GONE)->route_gone =
-			    (struct message_route_gone){.id = old->id, .wildcard = old->wildcard, .name = old->name};
-	}
+	for (size_t i = 0; i < after->route_count; i++)
+		append(list, MESSAGE_ROUTE)->route = after->routes[i];
 }
 
-static void routes_new(const struct table *before, const struct table *after, struct message_list *list)
+static void routes_gone(const struct table *after, struct message_list *list)
 {
-	size_t j = 0;
-	for (size_t i = 0; i < after->route_count; i++) {
-		const struct message_route *route = &after->routes[i];
-		while (j < before->route_count && before->routes[j].id < route->id)
-			j++;
-		if (j == before->route_count || memcmp(&before->routes[j], route, sizeof(*route)) != 0)
-			append(list, MESSAGE_ROUTE)->route = *route;
-	}
+	for (size_t i = 0; i < after->gone_count; i++)
+		append(list, MESSAGE_ROUTE_GONE)->route_gone = after->gone[i];
 }
 
-void publish_difference(const struct table *before, const struct table *after, struct message_list *list)
+static void listeners_changed(const struct table *before, const struct table *after, struct message_list *list)
 {
-	size_t count_before = list->count;
-	hosts_gone(before, after, list);
-	routes_gone(before, after, list);
-	hosts_new(before, after, list);
-	routes_new(before, after, list);
 	for (unsigned i = 0; i < after->listener_count; i++)
 		if (i >= before->listener_count ||
 		    memcmp(&before->listeners[i], &after->listeners[i], sizeof(after->listeners[i])) != 0)
 			append(list, MESSAGE_LISTENER)->listener = after->listeners[i];
-	if (list->count - count_before <= MESSAGE_BATCH_MAX) {
-		append_end(list, MESSAGE_BATCH_END, after->revision);
-		return;
+}
+
+/* In batches: ends that are no news, and a last one. */
+static void append_batches(struct message_list *list, const struct message_list *body, uint64_t before, uint64_t after)
+{
+	for (size_t i = 0; i < body->count; i++) {
+		if (i > 0 && i % MESSAGE_BATCH_MAX == 0)
+			append_end(list, MESSAGE_BATCH_END, before);
+		*append(list, (enum message_type)body->messages[i].type) = body->messages[i];
 	}
-	list->count = count_before;
-	publish_sync(after, list);
+	append_end(list, MESSAGE_BATCH_END, after);
+}
+
+void publish_difference(const struct table *before, const struct table *after, struct message_list *list)
+{
+	struct message_list body = {0};
+	hosts_gone(before, after, &body);
+	routes_gone(after, &body);
+	hosts_new(before, after, &body);
+	routes_changed(after, &body);
+	listeners_changed(before, after, &body);
+	append_batches(list, &body, before->revision, after->revision);
+	message_list_free(&body);
 }

@@ -1,4 +1,4 @@
-/* From tables to messages: the difference of two tables as a batch, or a whole table as a resync. Pure; knows no rings,
+/* From tables to messages: the difference of two tables as batches, or a whole table as a resync. Pure; knows no rings,
  * no start numbers and no sequence. */
 #ifndef PM_PUBLISH_H
 #define PM_PUBLISH_H
@@ -18,8 +18,8 @@ void message_list_free(struct message_list *list);
 /* Appends a resync: SYNC_BEGIN, all of the table, SYNC_END. */
 void publish_sync(const struct table *table, struct message_list *list);
 
-/* Appends what turns `before` into `after`, ended by BATCH_END (alone if they are equal); a resync if that takes more
- * than MESSAGE_BATCH_MAX messages. */
+/* Appends what turns `before` into `after`, which is partial: batches of at most MESSAGE_BATCH_MAX messages, of which
+ * the last ends with the new revision; its BATCH_END alone if nothing differs. */
 void publish_difference(const struct table *before, const struct table *after, struct message_list *list);
 
 #endif

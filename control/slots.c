@@ -6,6 +6,8 @@
 
 #include "common/crc32c.h"
 
+#define SLOT_IN_TABLE UINT64_MAX
+
 static uint32_t entry_crc(struct shared_directory_entry entry)
 {
 	entry.crc = 0;
@@ -125,11 +127,27 @@ static void give(struct slots *slots, uint32_t slot, uint64_t id)
 	link_slot(slots, slot);
 }
 
-void slots_begin(struct slots *slots, uint64_t revision, uint64_t applied)
+void slots_update(struct slots *slots, uint64_t revision, uint64_t applied)
 {
+	slots->before = slots->revision;
 	slots->revision = revision;
 	slots->applied = applied;
 	slots->exhausted = false;
+}
+
+void slots_begin(struct slots *slots, uint64_t revision, uint64_t applied)
+{
+	slots_update(slots, revision, applied);
+	for (uint32_t slot = 0; slot < slots->count; slot++)
+		if (slots->revisions[slot] == SLOT_IN_TABLE)
+			slots->revisions[slot] = slots->before;
+}
+
+void slots_release(struct slots *slots, uint64_t id)
+{
+	uint32_t slot = slots_find(slots, id);
+	if (slot != SLOT_NONE && slots->revisions[slot] == SLOT_IN_TABLE)
+		slots->revisions[slot] = slots->before;
 }
 
 uint32_t slots_take(struct slots *slots, uint64_t id)
@@ -143,7 +161,7 @@ uint32_t slots_take(struct slots *slots, uint64_t id)
 			return SLOT_NONE;
 		give(slots, slot, id);
 	}
-	slots->revisions[slot] = slots->revision;
+	slots->revisions[slot] = SLOT_IN_TABLE;
 	return slot;
 }
 

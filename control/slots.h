@@ -21,7 +21,8 @@ struct slots {
 	struct slot_usage (*usage)(void *context, uint32_t slot);
 	void *context;
 
-	uint64_t *revisions; /* by slot: the last table that had it; 0: none since slots_init */
+	/* By slot: the last table that had it, SLOT_IN_TABLE for the present one; 0: none since slots_init. */
+	uint64_t *revisions;
 	uint32_t *buckets, *next;
 	uint32_t bucket_mask;
 	uint32_t fresh; /* slots from here on may never have been used */
@@ -29,7 +30,8 @@ struct slots {
 
 	/* Of the table that is being built. */
 	uint64_t revision, applied;
-	bool exhausted; /* the search has found nothing */
+	uint64_t before; /* of the table before it */
+	bool exhausted;  /* the search has found nothing */
 };
 
 /* Reads the directory. Entries that are broken count as used by nobody knows whom. */
@@ -37,9 +39,13 @@ void slots_init(struct slots *slots, struct shared_directory_entry *entries, uin
                 struct slot_usage (*usage)(void *context, uint32_t slot), void *context);
 void slots_free(struct slots *slots);
 
-/* A table of this revision begins. `applied`: the revision that all workers have applied since slots_init, 0 if none.
- */
+/* A table of this revision begins; it has only what is taken from here on. `applied`: the revision that all workers
+ * have applied since slots_init, 0 if none. */
 void slots_begin(struct slots *slots, uint64_t revision, uint64_t applied);
+/* The same, but it has also what the table before had, until that is released. */
+void slots_update(struct slots *slots, uint64_t revision, uint64_t applied);
+/* The object is not in this table, unless it is taken again. */
+void slots_release(struct slots *slots, uint64_t id);
 /* The slot of an object in that table; a new object gets one. SLOT_NONE: no slot is free (now). */
 uint32_t slots_take(struct slots *slots, uint64_t id);
 

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/claims.h"
 #include "control/cluster_json.h"
+#include "control/state_facts.h"
 
 static void *allocate(size_t count, size_t size)
 {
@@ -30,6 +32,7 @@ void state_free(struct state *state)
 	for (unsigned i = 0; i < CLUSTERS_MAX; i++)
 		cluster_destroy(state->clusters[i]);
 	free(state->places);
+	names_free(&state->names);
 	*state = (struct state){0};
 }
 
@@ -95,37 +98,6 @@ bool state_others_up(const struct cluster *cluster, const struct health *except)
 	return false;
 }
 
-static int compare_route_places(const void *a, const void *b)
-{
-	const struct route_place *x = a, *y = b;
-	int order = route_compare(x->route, y->route);
-	return order ? order : (int)x->cluster->index - (int)y->cluster->index;
-}
-
-/* All routes of clusters other than `left_out`, sorted. */
-static struct route_place *routes_without(const struct state *state, const char *left_out, size_t *count)
-{
-	size_t total = 0;
-	for (unsigned i = 0; i < CLUSTERS_MAX; i++)
-		total += state->clusters[i] ? state->clusters[i]->spec->route_count : 0;
-	struct route_place *places = allocate(total, sizeof(*places));
-	*count = 0;
-	for (unsigned i = 0; i < CLUSTERS_MAX; i++) {
-		const struct cluster *cluster = state->clusters[i];
-		if (!cluster || (left_out && strcmp(cluster->spec->name, left_out) == 0))
-			continue;
-		for (size_t j = 0; j < cluster->spec->route_count; j++)
-			places[(*count)++] = (struct route_place){&cluster->spec->routes[j], cluster};
-	}
-	qsort(places, *count, sizeof(*places), compare_route_places);
-	return places;
-}
-
-struct route_place *state_routes(const struct state *state, size_t *count)
-{
-	return routes_without(state, NULL, count);
-}
-
 static void check_limit(struct json_faults *faults, const char *path, const char *what, size_t would_be, size_t limit,
                         const char *setting)
 {
@@ -136,31 +108,35 @@ static void check_limit(struct json_faults *faults, const char *path, const char
 	json_faults_add(faults, path, expected, "would make %zu %s in all", would_be, what);
 }
 
-/* How many clusters of `places` have the name of `route`. */
-static size_t count_same(const struct route_place *places, size_t count, const struct route_spec *route)
+static size_t count_others(const struct name *name, const struct cluster *except)
 {
-	size_t low = 0, high = count, same = 0;
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-		if (route_compare(places[middle].route, route) < 0)
-			low = middle + 1;
-		else
-			high = middle;
+	size_t count = 0;
+	for (unsigned i = 0; name && i < name->pair_count; i++)
+		count += name->pairs[i].present && !(except && name->pairs[i].cluster == except->index);
+	return count;
+}
+
+/* Names that no other cluster serves. */
+static size_t count_own(const struct state *state, const struct cluster *cluster)
+{
+	size_t count = 0;
+	for (size_t i = 0; cluster && i < cluster->spec->route_count; i++) {
+		const struct name *name = names_find(&state->names, cluster_route_id(&cluster->spec->routes[i]));
+		count += count_others(name, cluster) == 0;
 	}
-	while (low + same < count && route_compare(places[low + same].route, route) == 0)
-		same++;
-	return same;
+	return count;
 }
 
 static void check_routes(const struct state *state, const struct cluster_spec *spec, const struct config *config,
                          struct json_faults *faults)
 {
-	size_t count, names = 0;
-	struct route_place *places = routes_without(state, spec->name, &count);
-	for (size_t i = 0; i < count; i++)
-		names += i == 0 || route_compare(places[i - 1].route, places[i].route) != 0;
+	const struct cluster *before = state_cluster(state, spec->name);
+	size_t names = state->names.count - count_own(state, before);
+	size_t pairs = state->names.pair_count - (before ? state->names.of_cluster[before->index] : 0);
+	if (spec->source == SOURCE_WATCH)
+		return;
 	for (size_t i = 0; i < spec->route_count; i++) {
-		size_t same = count_same(places, count, &spec->routes[i]);
+		size_t same = count_others(names_find(&state->names, cluster_route_id(&spec->routes[i])), before);
 		names += same == 0;
 		if (same < ROUTE_CLUSTERS_MAX)
 			continue;
@@ -170,12 +146,11 @@ static void check_routes(const struct state *state, const struct cluster_spec *s
 		json_faults_add(faults, path, expected, "is a name that %zu other clusters have", same);
 	}
 	check_limit(faults, "$.routes", "host names", names, config->limits.routes, "limits.routes");
-	check_limit(faults, "$.routes", "pairs of host name and cluster", count + spec->route_count,
+	check_limit(faults, "$.routes", "pairs of host name and cluster", pairs + spec->route_count,
 	            config->limits.pairs, "limits.pairs");
-	free(places);
 }
 
-static bool address_is_ours(const struct config *config, const struct address *address)
+bool state_address_is_ours(const struct config *config, const struct address *address)
 {
 	for (unsigned i = 0; i < config->listener_count; i++)
 		for (unsigned j = 0; j < config->listeners[i].address_count; j++)
@@ -195,7 +170,7 @@ static void check_hosts(const struct state *state, const struct cluster_spec *sp
 	for (size_t i = 0; i < spec->host_count; i++) {
 		char path[48];
 		snprintf(path, sizeof(path), "$.hosts[%zu].address", i);
-		if (address_is_ours(config, &spec->hosts[i].address))
+		if (state_address_is_ours(config, &spec->hosts[i].address))
 			json_faults_add(faults, path, "the address of a router host",
 			                "belongs to a listener or to the source pool");
 	}
@@ -228,33 +203,122 @@ static uint16_t free_index(const struct state *state)
 	return index;
 }
 
-/* Health of a replaced cluster's hosts, by id; hosts that are new are due at once. */
-static struct health *carry_health(const struct state *state, const struct cluster_spec *spec, uint64_t now)
+/* Health by id, as the hosts have it now; hosts that are new are due at once. */
+static struct health *carry_health(const struct state *state, const struct health_spec *spec,
+                                   const struct host_spec *hosts, size_t count, uint64_t now)
 {
-	struct health *health = allocate(spec->host_count, sizeof(*health));
-	for (size_t i = 0; i < spec->host_count; i++) {
+	struct health *health = allocate(count, sizeof(*health));
+	for (size_t i = 0; i < count; i++) {
 		struct cluster *cluster;
 		struct host_spec *host;
-		const struct health *before = state_host(state, spec->hosts[i].id, &cluster, &host);
+		const struct health *before = state_host(state, hosts[i].id, &cluster, &host);
 		if (!before) {
 			health_init(&health[i], now);
 			continue;
 		}
 		health[i] = *before;
-		if (!health_spec_equal(&cluster->spec->health, &spec->health))
+		if (!health_spec_equal(&cluster->spec->health, spec))
 			health_check_now(&health[i], now);
 	}
 	return health;
 }
 
+void state_set_hosts(struct state *state, struct cluster *cluster, struct host_spec *hosts, size_t count, uint64_t now)
+{
+	struct health *health = carry_health(state, &cluster->spec->health, hosts, count, now);
+	free(cluster->health);
+	free(cluster->spec->hosts);
+	cluster->health = health;
+	cluster->spec->hosts = hosts;
+	cluster->spec->host_count = count;
+	index_hosts(state);
+}
+
+void state_drop_route(struct state *state, struct name *name, uint16_t cluster)
+{
+	struct pair *pair = names_pair(name, cluster);
+	names_pair_set_present(&state->names, name, pair, false);
+	if (pair->overridden) {
+		names_pair_warn(pair, NULL);
+		*pair = (struct pair){.cluster = cluster, .overridden = true, .override = pair->override};
+	} else {
+		names_pair_remove(&state->names, name, cluster);
+	}
+	claims_settle(state, name);
+}
+
+void state_touch_cluster(struct state *state, const struct cluster *cluster)
+{
+	struct names *names = &state->names;
+	for (struct name *name = names_next(names, NULL); name; name = names_next(names, name))
+		if (names_pair(name, cluster->index))
+			names_touch(names, name);
+}
+
+static void set_route(struct names *names, const struct route_spec *route, uint16_t cluster, uint32_t look)
+{
+	struct name *name = names_add(names, &route->name, route->wildcard);
+	struct pair *pair = names_pair_add(names, name, cluster);
+	names_pair_set_present(names, name, pair, true);
+	if (pair->http != route->http || pair->https != route->https || pair->weight_given != route->weight_given ||
+	    pair->weight != route->weight)
+		names_touch(names, name);
+	pair->http = route->http;
+	pair->https = route->https;
+	pair->weight_given = route->weight_given;
+	pair->weight = route->weight;
+	pair->hold = route->hold;
+	pair->seen = look;
+}
+
+/* Makes the names what the spec's routes say. */
+static void set_routes(struct state *state, const struct cluster *cluster)
+{
+	struct names *names = &state->names;
+	const struct cluster_spec *spec = cluster->spec;
+	uint32_t look = names_look(names);
+	for (size_t i = 0; i < spec->route_count; i++)
+		set_route(names, &spec->routes[i], cluster->index, look);
+	if (names->of_cluster[cluster->index] == spec->route_count)
+		return;
+	for (struct name *name = names_next(names, NULL); name; name = names_next(names, name)) {
+		const struct pair *pair = names_pair(name, cluster->index);
+		if (pair && pair->present && pair->seen != look)
+			state_drop_route(state, name, cluster->index);
+	}
+}
+
+/* What hangs on the cluster and not on its spec. */
+static void carry_over(struct cluster *cluster, const struct cluster *before)
+{
+	cluster->routes_gone = before->routes_gone;
+	cluster->hosts_gone = before->hosts_gone;
+	cluster->initial = before->initial;
+	cluster->known = before->known;
+	cluster->current = before->current;
+	cluster->unsaved = before->unsaved;
+	cluster->watch_changed = before->watch_changed;
+	if (cluster->spec->watch)
+		cluster->watch_changed |=
+		    memcmp(cluster->spec->watch, before->spec->watch, sizeof(struct kube_spec)) != 0;
+}
+
 static void put(struct state *state, uint16_t index, struct cluster_spec *spec, int64_t pushed_at, uint64_t now)
 {
-	struct cluster *cluster = allocate(1, sizeof(*cluster));
+	struct cluster *cluster = allocate(1, sizeof(*cluster)), *before = state->clusters[index];
 	*cluster = (struct cluster){.index = index, .spec = spec, .pushed_at = pushed_at};
-	cluster->health = carry_health(state, spec, now);
-	cluster_destroy(state->clusters[index]);
+	cluster->health = carry_health(state, &spec->health, spec->hosts, spec->host_count, now);
+	bool touched =
+	    before && (before->spec->state != spec->state || before->spec->default_weight != spec->default_weight);
+	if (before && before->spec->source == spec->source)
+		carry_over(cluster, before);
+	cluster_destroy(before);
 	state->clusters[index] = cluster;
 	index_hosts(state);
+	if (spec->source != SOURCE_WATCH)
+		set_routes(state, cluster);
+	if (touched)
+		state_touch_cluster(state, cluster);
 }
 
 void state_put(struct state *state, struct cluster_spec *spec, int64_t pushed_at, uint64_t now)
@@ -264,21 +328,40 @@ void state_put(struct state *state, struct cluster_spec *spec, int64_t pushed_at
 	state->revision++;
 }
 
+static void drop_cluster(struct state *state, uint16_t index)
+{
+	struct names *names = &state->names;
+	for (struct name *name = names_next(names, NULL); name; name = names_next(names, name)) {
+		if (!names_pair(name, index))
+			continue;
+		names_pair_remove(names, name, index);
+		claims_settle(state, name);
+	}
+}
+
 void state_delete(struct state *state, const char *name)
 {
 	struct cluster *cluster = state_cluster(state, name);
 	if (!cluster)
 		return;
+	drop_cluster(state, cluster->index);
 	state->clusters[cluster->index] = NULL;
 	cluster_destroy(cluster);
 	index_hosts(state);
 	state->revision++;
 }
 
-static void append_cluster(json_t *array, uint16_t index, const struct cluster_spec *spec, int64_t pushed_at)
+static void append_cluster(json_t *array, const struct state *state, uint16_t index, const struct cluster *before,
+                           const struct cluster_spec *spec, int64_t pushed_at)
 {
-	json_array_append_new(array, json_pack("{s:i, s:I, s:o}", "index", index, "pushed_at", (json_int_t)pushed_at,
-	                                       "cluster", cluster_write(spec)));
+	json_t *object = json_pack("{s:i, s:I, s:o}", "index", index, "pushed_at", (json_int_t)pushed_at, "cluster",
+	                           cluster_write(spec));
+	if (before && before->initial)
+		json_object_set_new(object, "initial", json_true());
+	if (before)
+		state_facts_write_overrides(object, &state->names, index);
+	state_facts_write_held(object, spec);
+	json_array_append_new(array, object);
 }
 
 json_t *state_write(const struct state *state, const struct state_change *change)
@@ -288,10 +371,11 @@ json_t *state_write(const struct state *state, const struct state_change *change
 	for (uint16_t i = 0; i < CLUSTERS_MAX; i++) {
 		const struct cluster *cluster = state->clusters[i];
 		if (cluster && cluster != before)
-			append_cluster(array, i, cluster->spec, cluster->pushed_at);
+			append_cluster(array, state, i, cluster, cluster->spec, cluster->pushed_at);
 	}
 	if (change && change->spec)
-		append_cluster(array, before ? before->index : free_index(state), change->spec, change->pushed_at);
+		append_cluster(array, state, before ? before->index : free_index(state), before, change->spec,
+		               change->pushed_at);
 	return json_pack("{s:I, s:o}", "revision", (json_int_t)(state->revision + (change ? 1 : 0)), "clusters", array);
 }
 
@@ -299,10 +383,12 @@ static void read_cluster(struct state *state, json_t *value, size_t i, uint64_t 
 {
 	struct reader reader;
 	uint64_t index = CLUSTERS_MAX, pushed_at = 0;
+	bool initial = false;
 	char path[64];
 	reader_open(&reader, value, faults, "$.clusters[%zu]", i);
 	reader_number(&reader, "index", 0, CLUSTERS_MAX - 1, &index);
 	reader_number(&reader, "pushed_at", 0, INT64_MAX, &pushed_at);
+	reader_bool(&reader, "initial", &initial);
 	snprintf(path, sizeof(path), "$.clusters[%zu].cluster", i);
 	struct cluster_spec *spec = cluster_read(reader_field(&reader, "cluster"), NULL, faults, path);
 	if (!spec)
@@ -312,7 +398,10 @@ static void read_cluster(struct state *state, json_t *value, size_t i, uint64_t 
 		cluster_free(spec);
 		return;
 	}
+	state_facts_read_held(&reader, spec);
 	put(state, (uint16_t)index, spec, (int64_t)pushed_at, now);
+	state->clusters[index]->initial = initial;
+	state_facts_read_overrides(&reader, &state->names, (uint16_t)index);
 }
 
 bool state_read(struct state *state, json_t *value, uint64_t now, struct json_faults *faults)

@@ -1,6 +1,6 @@
 /* What control knows: clusters with their router hosts, routes and health. The only owner of these inside control;
- * changes come in as whole clusters that were checked before. Knows no JSON beyond its own saved form, no HTTP, no
- * rings. */
+ * changes come in as whole clusters that were checked before, or from adopt.h, name by name. Knows no JSON beyond its
+ * own saved form, no HTTP, no rings. */
 #ifndef PM_STATE_H
 #define PM_STATE_H
 
@@ -13,12 +13,23 @@
 #include "common/json_reader.h"
 #include "control/cluster.h"
 #include "control/health.h"
+#include "control/hold.h"
+#include "control/names.h"
 
 struct cluster {
 	uint16_t index; /* in messages; the same for the cluster's life */
 	struct cluster_spec *spec;
 	struct health *health; /* of spec->hosts, same order */
 	int64_t pushed_at;     /* Unix ms of the last push; 0: none */
+
+	/* Watch and push. */
+	struct hold_window routes_gone, hosts_gone; /* what has gone lately */
+	/* Watch only. */
+	bool initial; /* it was there at the very first start: what its first list shows is not parked */
+	bool known;   /* it has been listed completely, now or by a control before */
+	bool current; /* it has been listed completely by this control; false: what is shown is the last good state */
+	bool unsaved; /* differs from its file */
+	bool watch_changed; /* `spec->watch` differs from what is being watched */
 };
 
 /* Where a host stands, found by its id. */
@@ -33,6 +44,7 @@ struct state {
 	struct cluster *clusters[CLUSTERS_MAX]; /* by index; NULL: free */
 	struct host_place *places;              /* sorted by id */
 	size_t host_count;
+	struct names names;
 };
 
 /* One change: `spec` replaces or makes the cluster of its name; NULL: `name` is removed. */
@@ -52,16 +64,29 @@ struct health *state_host(const struct state *state, uint64_t id, struct cluster
 /* True if another host of the cluster than `except` is UP. */
 bool state_others_up(const struct cluster *cluster, const struct health *except);
 
+/* True for the addresses of listeners and of the source pool. */
+bool state_address_is_ours(const struct config *config, const struct address *address);
+
 /* Would the cluster fit beside the others? Checks names, keys, the limits of the configuration, and that no host has an
  * address of ours. False with at least one fault, its path below "$". */
 bool state_check(const struct state *state, const struct cluster_spec *spec, const struct config *config,
                  struct json_faults *faults);
 
-/* Makes the change, which was checked. Takes `spec`. Hosts with the same id keep their health. Revision one up. */
+/* Makes the change, which was checked. Takes `spec`. Hosts with the same id keep their health; overrides stay. Revision
+ * one up. */
 void state_put(struct state *state, struct cluster_spec *spec, int64_t pushed_at, uint64_t now);
 void state_delete(struct state *state, const char *name);
 
-/* The saved form, as it will be after the change (NULL: as it is). New reference. */
+/* Replaces the router hosts of a cluster by `count` others; takes the array. Those with the same id keep their health.
+ */
+void state_set_hosts(struct state *state, struct cluster *cluster, struct host_spec *hosts, size_t count, uint64_t now);
+/* The cluster does not serve the name any more; an override is kept for its return. */
+void state_drop_route(struct state *state, struct name *name, uint16_t cluster);
+/* Every name of the cluster has changed. */
+void state_touch_cluster(struct state *state, const struct cluster *cluster);
+
+/* The saved form, as it will be after the change (NULL: as it is); but not what the APIs of watched clusters show.
+ * New reference. */
 json_t *state_write(const struct state *state, const struct state_change *change);
 /* Reads the saved form into an empty state. False with at least one fault; the state is empty then. */
 bool state_read(struct state *state, json_t *value, uint64_t now, struct json_faults *faults);
@@ -70,13 +95,5 @@ bool state_read(struct state *state, json_t *value, uint64_t now, struct json_fa
 json_t *state_write_health(const struct state *state);
 /* Restores the health of known hosts; what is not right is left out. */
 void state_read_health(struct state *state, json_t *value, uint64_t now);
-
-/* Every (route, cluster), sorted by name: equal names stand side by side, clusters by index. */
-struct route_place {
-	const struct route_spec *route;
-	const struct cluster *cluster;
-};
-/* All of them. Free the array. */
-struct route_place *state_routes(const struct state *state, size_t *count);
 
 #endif

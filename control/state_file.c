@@ -65,8 +65,9 @@ static enum state_file_result parse(const char *bytes, size_t len, json_t **out,
 		explain(why, "it has no header of a state file");
 		return STATE_FILE_BROKEN;
 	}
-	if (version != STATE_FILE_VERSION) {
-		explain(why, "it has version %u, this program reads version %d", version, STATE_FILE_VERSION);
+	if (version < STATE_FILE_VERSION_OLDEST || version > STATE_FILE_VERSION) {
+		explain(why, "it has version %u, this program reads versions %d to %d", version,
+		        STATE_FILE_VERSION_OLDEST, STATE_FILE_VERSION);
 		return STATE_FILE_VERSION_MISMATCH;
 	}
 	body++;
@@ -108,10 +109,9 @@ static bool write_all(int fd, const char *bytes, size_t len)
 	return true;
 }
 
-static bool write_file(const char *path, const char *body, bool durable)
+static bool write_file(const char *path, const char *body, size_t body_len, bool durable)
 {
 	char header[HEADER_MAX];
-	size_t body_len = strlen(body);
 	int header_len =
 	    snprintf(header, sizeof(header), header_format, STATE_FILE_VERSION, body_len, crc32c(body, body_len));
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -151,23 +151,30 @@ static bool keep_previous(const char *path)
 	return rename(temporary, previous) == 0;
 }
 
-bool state_file_write(const char *path, const json_t *value, bool durable, char why[static STATE_FILE_TEXT_MAX])
+bool state_file_write_text(const char *path, const char *text, size_t len, bool durable,
+                           char why[static STATE_FILE_TEXT_MAX])
 {
 	char temporary[PATH_MAX];
-	char *body = json_dumps(value, JSON_INDENT(1));
-	if (!body)
-		abort();
 	snprintf(temporary, sizeof(temporary), "%s.new", path);
-	bool good =
-	    write_file(temporary, body, durable) && (!durable || keep_previous(path)) && rename(temporary, path) == 0;
+	bool good = write_file(temporary, text, len, durable) && (!durable || keep_previous(path)) &&
+	            rename(temporary, path) == 0;
 	if (!good) {
 		explain(why, "%s cannot be written: %s", path, strerror(errno));
 		unlink(temporary);
 	}
-	free(body);
 	/* The rename is done: a directory that cannot be synced is a disk that fails later, not a write that failed. */
 	if (good && durable && !sync_directory(path))
 		explain(why, "the directory of %s cannot be synced: %s", path, strerror(errno));
+	return good;
+}
+
+bool state_file_write(const char *path, const json_t *value, bool durable, char why[static STATE_FILE_TEXT_MAX])
+{
+	char *text = json_dumps(value, JSON_INDENT(1));
+	if (!text)
+		abort();
+	bool good = state_file_write_text(path, text, strlen(text), durable, why);
+	free(text);
 	return good;
 }
 

@@ -7,7 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { STATE_FILE_VERSION = 1, STATE_FILE_TEXT_MAX = 400 };
+/* Version 2 added to what version 1 says, so both are read. */
+enum { STATE_FILE_VERSION = 2, STATE_FILE_VERSION_OLDEST = 1, STATE_FILE_TEXT_MAX = 400 };
 
 enum state_file_result {
 	STATE_FILE_OK,
@@ -23,6 +24,10 @@ enum state_file_result state_file_read(const char *path, json_t **out, char why[
 /* Writes `value` to `path`. `durable`: returns when the disk has it, and keeps the file before it as `path`.previous.
  * False: nothing has changed, `why` says what failed. */
 bool state_file_write(const char *path, const json_t *value, bool durable, char why[static STATE_FILE_TEXT_MAX]);
+
+/* The same with a text that is JSON. */
+bool state_file_write_text(const char *path, const char *text, size_t len, bool durable,
+                           char why[static STATE_FILE_TEXT_MAX]);
 
 /* Renames a broken file to `path`.bad, in place of an earlier one. */
 bool state_file_set_aside(const char *path);

@@ -58,11 +58,6 @@ static uint16_t write_answer(const struct worker *worker, const struct flow *flo
 	return answers[answer].status ? write_http(young->small, answer, named ? young->name.text : "") : 0;
 }
 
-static uint32_t answer_end(const struct young *young)
-{
-	return young->cookie + 1 + young->answer_len + 1; /* FIN */
-}
-
 /* Sends from offset `from` on, as far as the client's window goes; the FIN is the last byte. */
 static void send_answer(struct worker *worker, struct flow *flow, uint32_t from)
 {
@@ -124,7 +119,7 @@ static bool discard(struct young *young, const struct packet *packet)
 void answer_receive(struct worker *worker, struct flow *flow, struct frame *frame, const struct packet *packet)
 {
 	struct young *young = flow_young(worker, flow);
-	if (!young_accept(worker, flow, frame, packet, answer_end(young)))
+	if (!young_accept(worker, flow, frame, packet, young->cookie + 1 + young->answer_sent))
 		return;
 	uint16_t acked = (uint16_t)(packet->ack - (young->cookie + 1));
 	bool news = acked > young->answer_acked;

@@ -16,7 +16,7 @@ static uint32_t earlier(uint32_t a, uint32_t b)
 static void set_timer(struct worker *worker, struct flow *flow)
 {
 	const struct young *young = flow_young(worker, flow);
-	uint32_t at = earlier(young->resend_at, young->attempt_started + worker->config->timeouts.connect_attempt);
+	uint32_t at = earlier(young->resend_at, young->attempt_ends);
 	flow_timer_at(worker, flow, earlier(at, young->connect_started + worker->config->timeouts.connect_total));
 }
 
@@ -48,7 +48,9 @@ static void send_syn(struct worker *worker, struct flow *flow)
 static void first_syn(struct worker *worker, struct flow *flow)
 {
 	struct young *young = flow_young(worker, flow);
-	young->attempt_started = worker->now;
+	/* The trial of a suspected router host costs its client half the time. */
+	uint32_t limit = worker->config->timeouts.connect_attempt;
+	young->attempt_ends = worker->now + (host_suspected(worker, flow->host) ? limit / 2 : limit);
 	young->resend_after = SYN_RTO_MS;
 	young->syn_again = false;
 	send_syn(worker, flow);
@@ -213,11 +215,12 @@ void connect_timer(struct worker *worker, struct flow *flow)
 	if (passed(worker, young->connect_started + worker->config->timeouts.connect_total)) {
 		host_failed(worker, flow->host, true);
 		answer_start(worker, flow, ANSWER_CONNECT_FAILED);
-	} else if (passed(worker, young->attempt_started + worker->config->timeouts.connect_attempt)) {
+	} else if (passed(worker, young->attempt_ends)) {
 		connect_failed(worker, flow, true);
 	} else if (young->syn_again) {
 		change_port(worker, flow);
 	} else {
+		host_suspect(worker, flow->host);
 		young->resend_after *= 2;
 		send_syn(worker, flow);
 	}

@@ -48,6 +48,7 @@ struct vip {
 struct host_health {
 	uint32_t generation;
 	bool suspected;
+	bool told;        /* control knows: trials are a second apart from end to beginning, before from beginning */
 	uint8_t failures; /* in a row */
 	uint16_t mss;     /* of its last SYN-ACK, 0: not known */
 	uint32_t trial_at; /* ms: from then on one connection may try it again */
@@ -271,6 +272,10 @@ enum election {
 	ELECTION_UNHEALTHY,  /* no healthy router host, or all were tried */
 };
 enum election elect(struct worker *worker, struct flow *flow, struct elected *out);
+/* It has not answered a first SYN: others are elected before it, but for one trial per second, until a connect or a check
+ * succeeds. */
+void host_suspect(struct worker *worker, uint32_t host);
+bool host_suspected(const struct worker *worker, uint32_t host);
 /* What an attempt has taught about the router host. */
 void host_connected(struct worker *worker, uint32_t host);
 void host_failed(struct worker *worker, uint32_t host, bool silent);

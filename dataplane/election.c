@@ -84,28 +84,24 @@ static bool share_usable(const struct worker *worker, const struct young *young,
 
 /* The share whose turn it is among those that can take the connection; NULL: none can. */
 static const struct message_share *pick_share(struct worker *worker, const struct young *young,
-					      const struct table_route *route, bool https)
+					      struct table_route *route, bool https)
 {
-	struct tables *tables = &worker->tables;
+	int32_t total = 0, *best_credit = NULL;
 	const struct message_share *best = NULL;
-	int32_t total = 0, best_credit = INT32_MIN;
 	for (unsigned i = 0; i < route->share_count; i++) {
 		const struct message_share *share = &route->shares[i];
 		if (!share_usable(worker, young, share, https))
 			continue;
-		int32_t *credit = tables_credit(tables, route, share);
-		int32_t now = (credit ? *credit : 0) + share->weight;
-		if (credit)
-			*credit = now;
+		int32_t *credit = tables_credit(&worker->tables, route, i);
+		*credit += share->weight;
 		total += share->weight;
-		if (!best || now > best_credit) {
+		if (!best || *credit > *best_credit) {
 			best = share;
-			best_credit = now;
+			best_credit = credit;
 		}
 	}
-	int32_t *credit = best ? tables_credit(tables, route, best) : NULL;
-	if (credit)
-		*credit -= total;
+	if (best)
+		*best_credit -= total;
 	return best;
 }
 
@@ -158,27 +154,42 @@ enum election elect(struct worker *worker, struct flow *flow, struct elected *ou
 	return ELECTED;
 }
 
+bool host_suspected(const struct worker *worker, uint32_t host)
+{
+	return worker->health[host].suspected;
+}
+
 void host_connected(struct worker *worker, uint32_t host)
 {
-	worker->health[host].suspected = false;
+	worker->health[host].suspected = worker->health[host].told = false;
 	worker->health[host].failures = 0;
+}
+
+void host_suspect(struct worker *worker, uint32_t host)
+{
+	struct host_health *health = &worker->health[host];
+	if (health->suspected)
+		return;
+	health->suspected = true;
+	health->trial_at = worker->now + SUSPECT_TRIAL_MS;
+	count(worker, counter_host_suspected);
+	/* Perhaps only its MAC has changed. */
+	if (!worker->io.ask(worker->io.context, &worker->tables.active->hosts[host].address, true))
+		count(worker, counter_ask_lost);
 }
 
 void host_failed(struct worker *worker, uint32_t host, bool silent)
 {
 	struct host_health *health = &worker->health[host];
 	shared_add(&worker->hosts[host].refused, 1);
-	if (silent && !health->suspected) {
-		health->suspected = true;
+	if (silent)
+		host_suspect(worker, host);
+	if (silent && health->told)
 		health->trial_at = worker->now + SUSPECT_TRIAL_MS;
-		count(worker, counter_host_suspected);
-		/* Perhaps only its MAC has changed. */
-		if (!worker->io.ask(worker->io.context, &worker->tables.active->hosts[host].address, true))
-			count(worker, counter_ask_lost);
-	}
 	if (++health->failures < FAILURES_TOLD)
 		return;
 	health->failures = 0;
+	health->told = true;
 	struct event event = {
 		.version = MESSAGE_VERSION,
 		.type = EVENT_HOST_FAILING,

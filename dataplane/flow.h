@@ -122,7 +122,8 @@ struct young {
 	uint8_t tried_count;
 	bool syn_again;        /* the TIME_WAIT of the router host was ended, the same SYN sent once more */
 	uint32_t tried[YOUNG_TRIED_MAX];
-	uint32_t connect_started, attempt_started; /* ms */
+	uint32_t connect_started; /* ms */
+	uint32_t attempt_ends;    /* ms: without an answer by then, this router host is silent */
 	uint32_t resend_at, resend_after;          /* ms: of SYN, held bytes or answer */
 
 	/* joining */

@@ -148,6 +148,13 @@ uint16_t splice_window_to_router(const struct flow *flow, uint16_t field)
 
 /* ---- what a flow remembers ---- */
 
+static uint32_t idle_limit(const struct worker *worker, const struct flow *flow)
+{
+	if (flow->flags & DOUBTS)
+		return RST_DOUBT_MS;
+	return flow->flags & FINS ? worker->config->timeouts.half_closed : worker->config->timeouts.idle;
+}
+
 /* May the other side accept what `side` sends with this number? */
 static bool in_window(const struct flow *flow, enum side side, uint32_t seq)
 {
@@ -166,7 +173,7 @@ static void note_fin(struct worker *worker, struct flow *flow, enum side side, c
 		flow->flags |= mine;
 		flow->half[side].fin_end = packet->seq + packet->payload_len + 1;
 		if (flow->state == FLOW_SPLICED)
-			flow_timer_at(worker, flow, worker->now + worker->config->timeouts.half_closed);
+			flow_timer_at(worker, flow, worker->now + idle_limit(worker, flow));
 	}
 	if ((flow->flags & theirs) && !seq_before(flow->half[side].acked, flow->half[!side].fin_end))
 		flow->flags |= acked;
@@ -281,19 +288,13 @@ void splice_receive_late(struct worker *worker, struct flow *flow, enum side sid
 		frame_drop(worker, frame, counter_drop_after_close);
 		return;
 	}
-	if (packet->flags & TCP_FIN) /* as in TIME_WAIT: the repair has not arrived yet */
+	bool by_fin = (flow->flags & FINS_ACKED) == FINS_ACKED;
+	if (by_fin && (packet->flags & TCP_FIN)) /* as in TIME_WAIT: the repair has not arrived yet */
 		flow_timer_at(worker, flow, worker->now + worker->config->timeouts.linger);
 	splice_receive(worker, flow, side, frame, packet);
 }
 
 /* ---- time ---- */
-
-static uint32_t idle_limit(const struct worker *worker, const struct flow *flow)
-{
-	if (flow->flags & DOUBTS)
-		return RST_DOUBT_MS;
-	return flow->flags & FINS ? worker->config->timeouts.half_closed : worker->config->timeouts.idle;
-}
 
 void splice_timer(struct worker *worker, struct flow *flow)
 {

@@ -132,15 +132,17 @@ static void apply_host_gone(struct tables *tables, struct table *table, const st
 static void set_shares(struct table_route *route, const struct message_share *shares, unsigned share_count)
 {
 	memcpy(route->shares, shares, share_count * sizeof(*shares));
+	memset(route->credits, 0, sizeof(route->credits));
 	route->share_count = (uint8_t)share_count;
 	route->terms = crc32c(shares, share_count * sizeof(*shares));
 }
 
-int32_t *tables_credit(struct tables *tables, const struct table_route *route, const struct message_share *share)
+int32_t *tables_credit(struct tables *tables, struct table_route *route, unsigned index)
 {
-	if (share->pair == SLOT_NONE)
-		return NULL;
-	struct pair_credit *credit = &tables->credits[share->pair];
+	uint32_t pair = route->shares[index].pair;
+	if (pair == SLOT_NONE)
+		return &route->credits[index];
+	struct pair_credit *credit = &tables->credits[pair];
 	if (credit->terms != route->terms)
 		*credit = (struct pair_credit){.terms = route->terms};
 	return &credit->credit;

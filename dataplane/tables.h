@@ -41,6 +41,7 @@ struct table_route {
 	uint32_t terms; /* hash of all shares: with other shares, credit begins at 0 */
 	struct hostname name;
 	struct message_share shares[ROUTE_CLUSTERS_MAX];
+	int32_t credits[ROUTE_CLUSTERS_MAX]; /* of shares whose pair has no slot */
 };
 
 struct table {
@@ -81,8 +82,8 @@ struct table_route *tables_route(struct tables *tables, const struct hostname *n
 bool table_apply(struct tables *tables, struct table *table, const struct message *message);
 /* Empties a table for a resync. */
 void table_clear(struct tables *tables, struct table *table);
-/* The credit of a share under the route's present terms; NULL: the pair has no slot, and takes no turns. */
-int32_t *tables_credit(struct tables *tables, const struct table_route *route, const struct message_share *share);
+/* The credit of the route's share `index` under its present terms. */
+int32_t *tables_credit(struct tables *tables, struct table_route *route, unsigned index);
 /* Makes the filled table the active one. Turns among router hosts go on. */
 void tables_swap(struct tables *tables);
 

@@ -16,7 +16,7 @@ import sys
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from demonet import app, balancer, check, forward, names, network, routers  # noqa: E402
+from demonet import apis, app, balancer, check, forward, names, network, routers, routes  # noqa: E402
 from demonet.supervisor import ENTRY, ProgramError, Programs, Service, Supervisor  # noqa: E402
 
 FORWARDS = (("http", 8080, names.CLIENT, names.VIP, 80), ("https", 8443, names.CLIENT, names.VIP, 443),
@@ -68,16 +68,21 @@ def _start_forwards(run_dir: str, programs: Programs) -> None:
 def _stamp(build: str) -> str:
     """Changes whenever a program or a part of the demo does."""
     here = os.path.dirname(os.path.abspath(__file__))
-    paths = [f"{here}/demonet/{name}" for name in sorted(os.listdir(f"{here}/demonet")) if name.endswith(".py")]
+    paths = sorted(glob.glob(f"{here}/demonet/*.py") + glob.glob(f"{here}/../tests/apiserver/*.py"))
     paths += [service.argv[0] for service in balancer.services(build, "")]
     return "\n".join(f"{path} {os.stat(path).st_mtime_ns}" for path in paths)
 
 
-def start_all(run_dir: str, build: str) -> None:
-    """The whole demo; returns when a request has gone through it."""
+def start_all(run_dir: str, build: str, watch: bool) -> None:
+    """The whole demo; returns when a request has gone through it. With `watch` the clusters are known by their APIs,
+    else by the configuration file."""
     up(run_dir)
     programs = Programs(run_dir)
-    config = balancer.write_configuration(run_dir, balancer.configuration(run_dir, build))
+    if watch:
+        for service in apis.prepare(run_dir):
+            programs.add(service)
+        apis.await_answering(run_dir)
+    config = balancer.write_configuration(run_dir, balancer.configuration(run_dir, build, watch=watch))
     for service in balancer.services(build, config):
         programs.add(service)
     _start_forwards(run_dir, programs)
@@ -139,7 +144,9 @@ def arguments() -> argparse.Namespace:
     for command, text in (("start-all", "up, and the balancer too"),
                           ("current", "exit 0 if start-all need do nothing")):
         commands.add_parser(command, help=text).add_argument("build", help="the build directory")
+    commands.choices["start-all"].add_argument("--watch", action="store_true", help="the clusters come from their APIs")
     commands.add_parser("hints", help="what to try")
+    routes.add_arguments(commands.add_parser("route", help="add, annotate, delete or list Routes"))
     commands.add_parser("check", help="the checks of scripts/demo check")
     commands.add_parser("supervise", help="(internal) the supervisor").add_argument("directory")
     serve = commands.add_parser("app", help="(internal) the program behind /bytes and /sha256")
@@ -159,11 +166,13 @@ def run(given: argparse.Namespace) -> int:
     elif given.command in ("start", "stop"):
         getattr(Programs(given.run), given.command)(given.name)
     elif given.command == "start-all":
-        start_all(given.run, given.build)
+        start_all(given.run, given.build, given.watch)
     elif given.command == "current":
         return 0 if current(given.run, given.build) else 1
     elif given.command == "check":
         return 1 if check.run(given.run) else 0
+    elif given.command == "route":
+        routes.run(given.run, given)
     elif given.command == "supervise":
         Supervisor(given.directory).serve()
     elif given.command == "app":

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import os
 
-from . import names
+from . import apis, names
+from .apis import WEIGHTS
 from .client import fetch
 from .supervisor import Programs, Service, await_true
 
 DATAPLANE = "dataplane"
 CONTROL = "control"
 HUGEPAGES = int(os.environ.get("POINTSMAN_HUGEPAGES", "512"))  # of 2 MB, as scripts/lib.sh reserves them
-
-WEIGHTS = {"app1.ch": (10, 80), "app1.localhost": (10, 80), names.PASSTHROUGH: (50, 50)}  # ose1, ose2
-
 
 def _routes(index: int, cluster: names.Cluster) -> list[dict]:
     routes = [{"host": host, "weight": WEIGHTS[host][index]} for host in names.EDGE_ROUTES]
@@ -28,8 +26,18 @@ def _cluster(index: int, cluster: names.Cluster) -> dict:
     return {"name": cluster.name, "source": "static", "hosts": hosts, "routes": _routes(index, cluster)}
 
 
-def configuration(run_dir: str, build: str, idle: str = "sleep") -> dict:
-    """The configuration file of both programs as it is used in the demo network."""
+def watched_cluster(run_dir: str, cluster: names.Cluster) -> dict:
+    """The same from the cluster's API: an address, a token and an authority are all that pointsman is told."""
+    watch = {"server": f"https://{cluster.api}:{names.API_PORT}", "token_file": apis.token_file(run_dir, cluster),
+             "ca_file": f"{run_dir}/certs/ca.pem"}
+    return {"name": cluster.name, "source": "watch", "watch": watch}
+
+
+def configuration(run_dir: str, build: str, idle: str = "sleep", watch: bool = False) -> dict:
+    """The configuration file of both programs as it is used in the demo network; with `watch` the clusters come from
+    their APIs, else they stand in the file."""
+    static = [_cluster(index, cluster) for index, cluster in enumerate(names.CLUSTERS)]
+    watched = [watched_cluster(run_dir, cluster) for cluster in names.CLUSTERS]
     return {
         "ports": [{"interface": "north"}, {"interface": "south"}],
         "listeners": [
@@ -46,7 +54,7 @@ def configuration(run_dir: str, build: str, idle: str = "sleep") -> dict:
         },
         "admin": {"listen": f"127.0.0.1:{names.ADMIN_PORT}", "allowed_hosts": ["localhost"]},
         "paths": {"run": f"{run_dir}/pointsman", "state": f"{run_dir}/state"},
-        "clusters": [_cluster(index, cluster) for index, cluster in enumerate(names.CLUSTERS)],
+        "clusters": watched if watch else static,
     }
 
 

@@ -23,6 +23,9 @@ HEALTH_PORT = 1936
 
 EDGE_ROUTES = ("app1.ch", "app1.localhost")  # on both clusters
 PASSTHROUGH = "secure.ch"  # on both clusters, port 443 alone
+# Every router host would serve these, too: Routes for them can be added while the demo runs.
+SPARE = ("*.demo.ch", "*.localhost")
+API_PORT = 6443
 
 
 @dataclass(frozen=True)
@@ -32,18 +35,19 @@ class Cluster:
     name: str
     namespace: str
     hosts: tuple[str, ...]
+    api: str  # address of its API server
     only: tuple[str, ...]  # names, exact or wildcard, that no other cluster serves
     colour: str
 
     @property
     def terminated(self) -> tuple[str, ...]:
         """Names for which the router itself speaks TLS."""
-        return EDGE_ROUTES + self.only
+        return EDGE_ROUTES + self.only + SPARE
 
 
 CLUSTERS = (
-    Cluster("ose1", OSE1, ("203.0.113.11", "203.0.113.12"), ("only1.ch", "*.wild.ch"), "#1f6feb"),
-    Cluster("ose2", OSE2, ("203.0.113.21", "203.0.113.22"), ("only2.ch",), "#d9480f"),
+    Cluster("ose1", OSE1, ("203.0.113.11", "203.0.113.12"), "203.0.113.10", ("only1.ch", "*.wild.ch"), "#1f6feb"),
+    Cluster("ose2", OSE2, ("203.0.113.21", "203.0.113.22"), "203.0.113.20", ("only2.ch",), "#d9480f"),
 )
 HOSTS = tuple(address for cluster in CLUSTERS for address in cluster.hosts)
 

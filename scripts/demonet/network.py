@@ -98,7 +98,7 @@ def _addresses() -> None:
     _ip(names.EDGE, f"route add local {names.SOURCE_POOL} dev lo")
     run("ip", "netns", "exec", names.EDGE, "sysctl", "-qw", "net.ipv4.ip_forward=1")
     for cluster in names.CLUSTERS:
-        for host in cluster.hosts:
+        for host in (*cluster.hosts, cluster.api):
             _ip(cluster.namespace, f"addr add {host}/24 dev eth0")
         _ip(cluster.namespace, f"route add default via {names.EDGE_SOUTH}")
 

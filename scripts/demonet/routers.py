@@ -13,6 +13,7 @@ import subprocess
 import sys
 
 from . import names
+from .certificates import make_authority, make_certificate
 from .supervisor import ENTRY, Service, await_true
 
 HAPROXY = """\
@@ -136,43 +137,16 @@ PAGE = (
 )
 
 
-def _openssl(*argv: str) -> None:
-    subprocess.run(("openssl", *argv), check=True, capture_output=True)
-
-
-def _authority(directory: str) -> None:
-    _openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "3650",
-             "-subj", "/O=pointsman demo/CN=pointsman demo CA", "-addext", "keyUsage=critical,keyCertSign,cRLSign",
-             "-keyout", f"{directory}/ca.key", "-out", f"{directory}/ca.pem")
-
-
-def _certificate(directory: str, stem: str, subject: str, hosts: tuple[str, ...]) -> str:
-    """Makes a certificate signed by our authority; returns the file that holds key and certificate."""
-    base = f"{directory}/{stem}"
-    with open(f"{base}.ext", "w", encoding="ascii") as extension:
-        extension.write("subjectAltName=" + ",".join(f"DNS:{host}" for host in hosts) + "\n")
-    _openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", subject,
-             "-keyout", f"{base}.key", "-out", f"{base}.csr")
-    _openssl("x509", "-req", "-days", "3650", "-in", f"{base}.csr", "-CA", f"{directory}/ca.pem",
-             "-CAkey", f"{directory}/ca.key", "-CAcreateserial", "-extfile", f"{base}.ext", "-out", f"{base}.crt")
-    with open(f"{base}.pem", "w", encoding="ascii") as both:
-        for part in ("crt", "key"):
-            with open(f"{base}.{part}", encoding="ascii") as source:
-                both.write(source.read())
-    return f"{base}.pem"
-
-
 def make_certificates(directory: str) -> None:
     """One authority; per cluster a certificate for the names whose TLS its routers end, and one for the passthrough
     name, which its application has."""
-    os.makedirs(directory, mode=0o700, exist_ok=True)
     if os.path.exists(f"{directory}/complete"):
         return
-    _authority(directory)
+    make_authority(directory)
     for cluster in names.CLUSTERS:
-        _certificate(directory, cluster.name, f"/O={cluster.name}/CN={cluster.terminated[0]}", cluster.terminated)
-        _certificate(directory, f"{cluster.name}-passthrough", f"/O={cluster.name}/CN={names.PASSTHROUGH}",
-                     (names.PASSTHROUGH,))
+        make_certificate(directory, cluster.name, f"/O={cluster.name}/CN={cluster.terminated[0]}", cluster.terminated)
+        make_certificate(directory, f"{cluster.name}-passthrough", f"/O={cluster.name}/CN={names.PASSTHROUGH}",
+                         (names.PASSTHROUGH,))
     with open(f"{directory}/complete", "w", encoding="ascii"):
         pass
 

@@ -136,8 +136,8 @@ def test_host_that_fails_while_control_is_dead(rig: Rig) -> None:
     rig.start()
     rig.dirty = True
     rig.programs.stop(CONTROL, signal.SIGKILL)
+    rig.host_stop("203.0.113.12")  # before the load: what it serves at that moment nobody can save
     with Load("only1.ch") as load:
-        rig.host_stop("203.0.113.12")
         assert {fetch("only1.ch").field("router") for _ in range(20)} == {"203.0.113.11"}
         rig.programs.start(CONTROL)
         await_true(lambda: not rig.hosts()["203.0.113.12"]["healthy"], TRUE_SECONDS + 1,

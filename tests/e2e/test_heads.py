@@ -1,4 +1,4 @@
-"""The first bytes of a connection: all right ones are routed, however they come; the others get the documented answer."""
+"""The first bytes of a connection: right ones are routed, however they come; the others get the documented answer."""
 
 from __future__ import annotations
 

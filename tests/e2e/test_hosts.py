@@ -220,7 +220,7 @@ def test_router_hosts_mac_changes_unannounced_during_load(rig: Rig) -> None:
         _change_mac(6)
         before = rig.hosts()
         for host in OSE1.hosts:
-            await_true(lambda: rig.hosts()[host]["total"] > before[host]["total"], 15, f"{host} gets connections")
+            await_true(lambda: rig.hosts()[host]["total"] > before[host]["total"], 30, f"{host} gets connections")
     assert not load.result.errors, load.result
 
 

@@ -46,7 +46,8 @@ class Result:
 
     def __repr__(self) -> str:
         worst = max(self.seconds, default=0.0)
-        return f"{self.requests} requests, {len(self.errors)} errors {self.errors[:3]}, slowest {worst:.3f} s, {dict(self.routers)}"
+        return (f"{self.requests} requests, {len(self.errors)} errors {self.errors[:3]}, slowest {worst:.3f} s,"
+                f" {dict(self.routers)}")
 
 
 class Load:

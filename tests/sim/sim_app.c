@@ -1,4 +1,4 @@
-/* Exchanges: content, clients, servers. */
+/* Exchanges: clients and servers. */
 #include "sim_app.h"
 
 #include <setjmp.h>
@@ -9,114 +9,9 @@
 
 #include <cmocka.h>
 
-enum { HEAD_ROOM = 40000 };
-
-/* ---- content ---- */
-
-static void fill(uint8_t *at, size_t len, uint64_t key)
-{
-	for (size_t i = 0; i < len; i += 8) {
-		uint64_t z = (key + i) * 0x9e3779b97f4a7c15ULL;
-		z = (z ^ (z >> 29)) * 0xbf58476d1ce4e5b9ULL;
-		z ^= z >> 32;
-		memcpy(at + i, &z, len - i < 8 ? len - i : 8);
-	}
-}
-
-static size_t http_head(uint8_t *out, const struct exchange *exchange)
-{
-	size_t want = exchange->plan.head_len;
-	int len =
-	    snprintf((char *)out, HEAD_ROOM, "GET /%u HTTP/1.1\r\nHost: %s\r\n", exchange->number, exchange->plan.name);
-	static const char pad[] = "X-Pad: ";
-	size_t at = (size_t)len;
-	if (want > at + sizeof(pad) - 1 + 4) {
-		memcpy(out + at, pad, sizeof(pad) - 1);
-		at += sizeof(pad) - 1;
-		while (at < want - 4)
-			out[at++] = 'x';
-		memcpy(out + at, "\r\n", 2);
-		at += 2;
-	}
-	memcpy(out + at, "\r\n", 2);
-	return at + 2;
-}
-
-static uint8_t *put16(uint8_t *at, size_t value)
-{
-	at[0] = (uint8_t)(value >> 8);
-	at[1] = (uint8_t)value;
-	return at + 2;
-}
-
-static uint8_t *put_extensions(uint8_t *at, uint8_t *body, const char *name, size_t want)
-{
-	uint8_t *lengths = at;
-	at = put16(at + 2, 0x5a5a); /* GREASE */
-	at = put16(at, 0);
-	size_t len = strlen(name);
-	if (len > 0) {
-		at = put16(at, 0);
-		at = put16(at, len + 5);
-		at = put16(at, len + 3);
-		*at++ = 0;
-		at = put16(at, len);
-		memcpy(at, name, len);
-		at += len;
-	}
-	at = put16(at, 43); /* supported_versions: TLS 1.3 */
-	at = put16(at, 3);
-	*at++ = 2;
-	at = put16(at, 0x0304);
-	size_t now = (size_t)(at - body) + 4 + 4;
-	size_t padding = want > now ? want - now : 0;
-	at = put16(at, 21);
-	at = put16(at, padding);
-	memset(at, 0, padding);
-	at += padding;
-	put16(lengths, (size_t)(at - lengths) - 2);
-	return at;
-}
-
-size_t app_client_hello(uint8_t *out, size_t room, const char *name, size_t want, unsigned record_size, uint64_t seed)
-{
-	static uint8_t message[HEAD_ROOM];
-	uint8_t *body = message + 4, *at = body;
-	at = put16(at, 0x0303);
-	fill(at, 32, seed);
-	at += 32;
-	*at++ = 32;
-	fill(at, 32, seed ^ 0x55);
-	at += 32;
-	at = put16(at, 6);
-	at = put16(put16(put16(at, 0x1301), 0x1302), 0xc02f);
-	*at++ = 1;
-	*at++ = 0;
-	size_t records = 1;
-	while (record_size && want > 5 * records && (want - 5 * records + record_size - 1) / record_size > records)
-		records++;
-	at = put_extensions(at, body, name, want > 5 * records ? want - 5 * records : 0);
-	size_t len = (size_t)(at - body);
-	message[0] = 1;
-	message[1] = 0;
-	put16(message + 2, len);
-	len += 4;
-	size_t piece = record_size ? record_size : len, written = 0;
-	for (size_t i = 0; i < len; i += piece) {
-		size_t n = len - i < piece ? len - i : piece;
-		assert_true(written + n + 5 <= room);
-		out[written] = 22;
-		put16(out + written + 1, 0x0301);
-		put16(out + written + 3, n);
-		memcpy(out + written + 5, message + i, n);
-		written += n + 5;
-	}
-	return written;
-}
-
 static void make_content(struct exchange *exchange)
 {
-	static uint8_t head[HEAD_ROOM];
+	static uint8_t head[APP_HEAD_ROOM];
 	const struct app_plan *plan = &exchange->plan;
 	if (plan->request) {
 		memcpy(head, plan->request, plan->request_len);
@@ -125,7 +20,7 @@ static void make_content(struct exchange *exchange)
 		exchange->head_len = app_client_hello(head, sizeof(head), plan->name, plan->head_len, plan->record_size,
 		                                      exchange->number * 77u + 1);
 	else
-		exchange->head_len = http_head(head, exchange);
+		exchange->head_len = app_http_head(head, exchange);
 	exchange->up_len = exchange->head_len + plan->up;
 	exchange->down_len = plan->down;
 	exchange->up = malloc(exchange->up_len + 1);
@@ -133,8 +28,8 @@ static void make_content(struct exchange *exchange)
 	assert_non_null(exchange->up);
 	assert_non_null(exchange->down);
 	memcpy(exchange->up, head, exchange->head_len);
-	fill(exchange->up + exchange->head_len, plan->up, (uint64_t)exchange->number << 33 | 1);
-	fill(exchange->down, exchange->down_len, (uint64_t)exchange->number << 33 | 1ULL << 32);
+	app_fill(exchange->up + exchange->head_len, plan->up, (uint64_t)exchange->number << 33 | 1);
+	app_fill(exchange->down, exchange->down_len, (uint64_t)exchange->number << 33 | 1ULL << 32);
 }
 
 /* ---- the end ---- */
@@ -314,13 +209,17 @@ static void client_finished(struct sim_tcp *tcp, void *context)
 }
 
 /* When both FINs are acknowledged, the balancer translates for a while and then forgets. A side that missed the last
- * acknowledgement several times may get a RST then: both applications have everything, neither notices. (The other
- * end that much loss may bring is that joining takes more than 5 s.) */
-static enum sim_tcp_end judge_end(const struct exchange *exchange, const struct sim_tcp *tcp, enum sim_tcp_end end)
+ * acknowledgement several times may get a RST then: both applications have everything, neither notices. And much loss
+ * may make joining take more than 5 s. */
+static enum sim_tcp_end judge_end(struct exchange *exchange, const struct sim_tcp *tcp, enum sim_tcp_end end)
 {
 	bool all = exchange->client_bytes == exchange->down_len && exchange->server_bytes == exchange->up_len &&
 	           exchange->client_has_fin && exchange->server_has_fin;
-	return end == SIM_END_RESET && exchange->rig->lossy && all && tcp->fin_queued ? SIM_END_NORMAL : end;
+	if (end != SIM_END_RESET || !exchange->rig->lossy)
+		return end;
+	if (rig_counter(exchange->rig, counter_ended_join) > 0)
+		exchange->plan.may_fail = true;
+	return all && tcp->fin_queued ? SIM_END_NORMAL : end;
 }
 
 static void client_closed(struct sim_tcp *tcp, void *context, enum sim_tcp_end end)
@@ -328,8 +227,6 @@ static void client_closed(struct sim_tcp *tcp, void *context, enum sim_tcp_end e
 	struct exchange *exchange = context;
 	end = judge_end(exchange, tcp, end);
 	exchange->client_end = end;
-	if (end == SIM_END_RESET && exchange->rig->lossy && rig_counter(exchange->rig, counter_ended_join) > 0)
-		exchange->plan.may_fail = true;
 	if (!exchange->plan.answer && !exchange->plan.may_fail && end != SIM_END_NORMAL)
 		sim_fail(sim_of(exchange), "exchange %u: the client's connection ended with %d", exchange->number, end);
 	check_finished(exchange);
@@ -506,8 +403,6 @@ static void server_closed(struct sim_tcp *tcp, void *context, enum sim_tcp_end e
 		return;
 	end = judge_end(exchange, tcp, end);
 	bool early = router_of(tcp)->mode == RIG_ROUTER_RESETS_EARLY && exchange->served == 0;
-	if (end == SIM_END_RESET && exchange->rig->lossy && rig_counter(exchange->rig, counter_ended_join) > 0)
-		exchange->plan.may_fail = true;
 	if (!exchange->plan.may_fail && end != SIM_END_NORMAL && !early)
 		sim_fail(sim_of(exchange), "exchange %u: the server's connection ended with %d", exchange->number, end);
 	if (early && end == SIM_END_ABORTED) {

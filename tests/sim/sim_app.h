@@ -87,6 +87,14 @@ void app_free(struct rig *rig);
 bool app_has_isn(const struct rig *rig, uint32_t isn);
 __attribute__((noreturn)) void app_fail_unfinished(struct rig *rig);
 
+/* ---- content (sim_content.c) ---- */
+
+enum { APP_HEAD_ROOM = 40000 };
+
+/* `len` bytes that depend on `key` and their place. */
+void app_fill(uint8_t *at, size_t len, uint64_t key);
+/* The head that the exchange's plan wants; returns its length, at most APP_HEAD_ROOM. */
+size_t app_http_head(uint8_t *out, const struct exchange *exchange);
 /* Writes a ClientHello of at least `want` bytes for `name` ("": no SNI) in records of `record_size`; returns its
  * length. */
 size_t app_client_hello(uint8_t *out, size_t room, const char *name, size_t want, unsigned record_size, uint64_t seed);

@@ -15,14 +15,14 @@
 static const uint8_t north_mac[6] = {2, 0, 0, 0, 1, 1}, south_mac[6] = {2, 0, 0, 0, 2, 1};
 enum { NORTH_IFINDEX = 11, SOUTH_IFINDEX = 12 };
 
-static struct address address_of(uint32_t host_order)
+struct address rig_address(uint32_t host_order)
 {
 	return address_from_v4(htonl(host_order));
 }
 
 static struct prefix prefix_of(uint32_t host_order, uint8_t v4_length)
 {
-	return (struct prefix){.address = address_of(host_order), .length = (uint8_t)(96 + v4_length)};
+	return (struct prefix){.address = rig_address(host_order), .length = (uint8_t)(96 + v4_length)};
 }
 
 /* ---- frames ---- */
@@ -169,8 +169,8 @@ static bool is_unlucky(struct rig *rig, const uint8_t *frame, uint16_t len)
 	    (segment.flags & (SIM_SYN | SIM_RST | SIM_ACK)) != SIM_ACK)
 		return false;
 	struct cookie_tuple tuple = {
-	    .client = address_of(segment.source),
-	    .vip = address_of(segment.destination),
+	    .client = rig_address(segment.source),
+	    .vip = rig_address(segment.destination),
 	    .client_port = segment.source_port,
 	    .vip_port = segment.destination_port,
 	};
@@ -266,7 +266,7 @@ static void set_config(struct config *config)
 		listener->mode = i ? LISTENER_TLS : LISTENER_HTTP;
 		listener->port = i ? 443 : 80;
 		listener->address_count = 1;
-		listener->addresses[0] = address_of(RIG_VIP);
+		listener->addresses[0] = rig_address(RIG_VIP);
 	}
 	strcpy(config->ports[0].interface, "north");
 	strcpy(config->ports[1].interface, "south");
@@ -372,7 +372,7 @@ void rig_impair(struct rig *rig, unsigned loss, unsigned duplicate, unsigned reo
 
 static void learn_neighbour(struct rig *rig, uint32_t host_order)
 {
-	struct address address = address_of(host_order);
+	struct address address = rig_address(host_order);
 	struct sim_host *host = NULL;
 	uint32_t ifindex = NORTH_IFINDEX;
 	if (host_order == 0xc6336402)
@@ -385,14 +385,18 @@ static void learn_neighbour(struct rig *rig, uint32_t host_order)
 		assert_true(l3_set_neighbour(rig->l3, ifindex, &address, host->mac));
 }
 
+void rig_forget_router(struct rig *rig, unsigned router)
+{
+	struct address address = rig_address(rig->routers[router].host.address);
+	l3_set_neighbour(rig->l3, SOUTH_IFINDEX, &address, NULL);
+}
+
 void rig_forget_neighbours(struct rig *rig)
 {
-	struct address near = address_of(rig->near.address);
+	struct address near = rig_address(rig->near.address);
 	l3_set_neighbour(rig->l3, NORTH_IFINDEX, &near, NULL);
-	for (unsigned i = 0; i < RIG_ROUTERS; i++) {
-		struct address address = address_of(rig->routers[i].host.address);
-		l3_set_neighbour(rig->l3, SOUTH_IFINDEX, &address, NULL);
-	}
+	for (unsigned i = 0; i < RIG_ROUTERS; i++)
+		rig_forget_router(rig, i);
 }
 
 void rig_learn_neighbours(struct rig *rig)
@@ -411,7 +415,7 @@ static void make_l3(struct rig *rig)
 	struct l3_route routes[] = {
 	    {.destination = prefix_of(0xc6336400, 24), .ifindex = NORTH_IFINDEX},
 	    {.destination = prefix_of(0xcb007100, 24), .ifindex = SOUTH_IFINDEX},
-	    {.destination = prefix_of(0, 0), .gateway = address_of(0xc6336402), .ifindex = NORTH_IFINDEX},
+	    {.destination = prefix_of(0, 0), .gateway = rig_address(0xc6336402), .ifindex = NORTH_IFINDEX},
 	};
 	assert_true(l3_set_routes(rig->l3, routes, 3));
 	learn_neighbour(rig, 0xc6336402);
@@ -510,137 +514,6 @@ void rig_drop(struct rig *rig)
 {
 	rig_check(rig, false);
 	close_all(rig);
-}
-
-/* ---- control ---- */
-
-static void tell(struct rig *rig, struct message *message)
-{
-	message_seal(message, rig->start, ++rig->sequence);
-	worker_message(rig->worker, message, rig->sim->now);
-}
-
-static void tell_host(struct rig *rig, const struct rig_router *router)
-{
-	struct message message = {.type = MESSAGE_HOST};
-	message.host.slot = router->index;
-	message.host.generation = 1;
-	message.host.address = address_of(router->host.address);
-	message.host.http_port = 80;
-	message.host.https_port = 443;
-	message.host.cluster = (uint16_t)(router->index / 2);
-	message.host.healthy = router->healthy;
-	tell(rig, &message);
-}
-
-static void tell_route(struct rig *rig, unsigned index)
-{
-	const struct rig_route *route = &rig->routes[index];
-	struct message message = {.type = MESSAGE_ROUTE};
-	message.route.id = 1000 + index;
-	message.route.wildcard = route->wildcard;
-	message.route.share_count = (uint8_t)route->share_count;
-	assert_true(hostname_set(&message.route.name, (const uint8_t *)route->name, strlen(route->name)));
-	for (unsigned i = 0; i < route->share_count; i++)
-		message.route.shares[i] = (struct message_share){
-		    .pair = index * RIG_CLUSTERS + i,
-		    .cluster = route->shares[i].cluster,
-		    .weight = route->shares[i].weight,
-		    .http = route->shares[i].http,
-		    .https = route->shares[i].https,
-		};
-	tell(rig, &message);
-}
-
-static void tell_end(struct rig *rig, uint16_t type)
-{
-	struct message message = {.type = type};
-	message.end.revision = ++rig->revision;
-	tell(rig, &message);
-	struct shared_worker *block = shared_worker_at(rig->shared, 0);
-	worker_tick(rig->worker, rig->sim->now);
-	if (shared_get(&block->applied_revision) != rig->revision || shared_get(&block->applied_start) != rig->start)
-		sim_fail(rig->sim, "revision %llu was not applied", (unsigned long long)rig->revision);
-}
-
-static void tell_tables(struct rig *rig)
-{
-	shared_set(&rig->shared->control_start, ++rig->start);
-	rig->sequence = 0;
-	struct message begin = {.type = MESSAGE_SYNC_BEGIN};
-	tell(rig, &begin);
-	for (unsigned i = 0; i < RIG_ROUTERS; i++)
-		if (rig->routers[i].known)
-			tell_host(rig, &rig->routers[i]);
-	for (unsigned i = 0; i < rig->route_count; i++)
-		tell_route(rig, i);
-	for (unsigned i = 0; i < 2; i++) {
-		struct message message = {.type = MESSAGE_LISTENER};
-		message.listener.listener = (uint16_t)i;
-		message.listener.cluster = rig->default_cluster[i];
-		message.listener.pair = SLOT_NONE;
-		tell(rig, &message);
-	}
-}
-
-void rig_sync(struct rig *rig)
-{
-	tell_tables(rig);
-	rig->torn = false;
-	tell_end(rig, MESSAGE_SYNC_END);
-}
-
-void rig_sync_begun(struct rig *rig)
-{
-	tell_tables(rig);
-	rig->torn = true;
-}
-
-void rig_tell_router(struct rig *rig, unsigned router)
-{
-	if (rig->torn) {
-		rig_sync(rig);
-		return;
-	}
-	if (rig->routers[router].known) {
-		tell_host(rig, &rig->routers[router]);
-	} else {
-		struct message message = {.type = MESSAGE_HOST_GONE};
-		message.host_gone.slot = router;
-		message.host_gone.generation = 1;
-		tell(rig, &message);
-	}
-	tell_end(rig, MESSAGE_BATCH_END);
-}
-
-void rig_tell_route(struct rig *rig, unsigned route)
-{
-	if (rig->torn) {
-		rig_sync(rig);
-		return;
-	}
-	tell_route(rig, route);
-	tell_end(rig, MESSAGE_BATCH_END);
-}
-
-void rig_set_weight(struct rig *rig, unsigned route, unsigned share, uint16_t weight)
-{
-	if (weight == 0 && rig->routes[route].shares[share].weight != 0)
-		rig->routes[route].weight_gone_at[share] = rig->sim->now;
-	rig->routes[route].shares[share].weight = weight;
-	rig_tell_route(rig, route);
-}
-
-int rig_route_of(const struct rig *rig, const char *name)
-{
-	for (unsigned i = 0; i < rig->route_count; i++)
-		if (!rig->routes[i].wildcard && strcmp(rig->routes[i].name, name) == 0)
-			return (int)i;
-	const char *dot = strchr(name, '.');
-	for (unsigned i = 0; dot && i < rig->route_count; i++)
-		if (rig->routes[i].wildcard && strcmp(rig->routes[i].name, dot + 1) == 0)
-			return (int)i;
-	return -1;
 }
 
 /* ---- looking ---- */

@@ -104,6 +104,9 @@ struct rig {
 	uint16_t next_port;
 };
 
+/* An IPv4 address in host byte order as the dataplane has it. */
+struct address rig_address(uint32_t host_order);
+
 struct rig *rig_new(uint64_t seed);
 /* Creates the worker and tells it the tables. */
 void rig_start(struct rig *rig);
@@ -119,7 +122,7 @@ void rig_run(struct rig *rig, uint64_t us);
 /* Until every exchange has finished; fails after `limit_us`. */
 void rig_run_all(struct rig *rig, uint64_t limit_us);
 
-/* ---- control ---- */
+/* ---- control (sim_control.c) ---- */
 
 /* A full resync with what `routers` and `routes` say. */
 void rig_sync(struct rig *rig);
@@ -134,6 +137,7 @@ int rig_route_of(const struct rig *rig, const char *name);
 
 /* The kernel forgets, or learns, all neighbours but the clients' gateway. */
 void rig_forget_neighbours(struct rig *rig);
+void rig_forget_router(struct rig *rig, unsigned router);
 void rig_learn_neighbours(struct rig *rig);
 
 /* ---- looking ---- */

@@ -112,7 +112,7 @@ uint16_t sim_segment_write(uint8_t *frame, const struct sim_segment *segment)
 	memset(tcp, 0, TCP);
 	uint8_t options = write_options(tcp + TCP, segment);
 	uint16_t tcp_len = (uint16_t)(TCP + options + segment->payload_len);
-	write_ip(ip, (uint16_t)(IPV4 + tcp_len), segment->ttl ? segment->ttl : 64, 6, segment->source,
+	write_ip(ip, (uint16_t)(IPV4 + tcp_len), segment->ttl ? segment->ttl : SIM_TTL, 6, segment->source,
 	         segment->destination);
 	put16(tcp, segment->source_port);
 	put16(tcp + 2, segment->destination_port);

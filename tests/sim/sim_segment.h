@@ -17,6 +17,7 @@ enum {
 	SIM_NO_SCALE = 15, /* the window scale option is absent */
 	SIM_SACK_MAX = 4,
 	SIM_FRAME_MAX = 1514,
+	SIM_TTL = 200, /* of what endpoints send: what the balancer makes itself differs */
 };
 
 /* All numbers in host byte order, addresses included. */

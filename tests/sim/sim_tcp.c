@@ -17,16 +17,6 @@ enum {
 	SYN_RETRIES = 6,
 };
 
-static int64_t min64(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
-static int64_t max64(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
-
 /* ---- life ---- */
 
 static unsigned bucket_of(uint32_t local, uint16_t local_port, uint32_t remote, uint16_t remote_port)
@@ -171,7 +161,7 @@ void sim_host_reset(struct sim_host *host, const struct sim_segment *segment)
 /* The field that offers the window, and the edge that it offers (which never moves left). */
 static uint16_t offer(struct sim_tcp *tcp, bool syn)
 {
-	int64_t space = max64(tcp->params.receive_buffer - (tcp->rcv_nxt - tcp->consumed), 0);
+	int64_t space = sim_max(tcp->params.receive_buffer - (tcp->rcv_nxt - tcp->consumed), 0);
 	bool scaled = !syn && tcp->params.window_scale != SIM_NO_SCALE && tcp->peer_scale != SIM_NO_SCALE;
 	unsigned shift = scaled ? tcp->params.window_scale : 0;
 	int64_t standing = tcp->rcv_adv - tcp->rcv_nxt;
@@ -180,7 +170,7 @@ static uint16_t offer(struct sim_tcp *tcp, bool syn)
 		field = (standing + (1 << shift) - 1) >> shift;
 	if (field > 65535)
 		field = 65535;
-	tcp->rcv_adv = max64(tcp->rcv_adv, tcp->rcv_nxt + (field << shift));
+	tcp->rcv_adv = sim_max(tcp->rcv_adv, tcp->rcv_nxt + (field << shift));
 	return (uint16_t)field;
 }
 
@@ -287,16 +277,16 @@ static void transmit(struct sim_tcp *tcp, int64_t from, int64_t len, bool fin)
 
 int64_t sim_tcp_retransmit(struct sim_tcp *tcp, int64_t from)
 {
-	int64_t end = sim_tcp_data_end(tcp), limit = min64(end, tcp->snd_max);
+	int64_t end = sim_tcp_data_end(tcp), limit = sim_min(end, tcp->snd_max);
 	for (unsigned i = 0; i < tcp->sacked.count; i++)
 		if (tcp->sacked.at[i].left > from) {
-			limit = min64(limit, tcp->sacked.at[i].left);
+			limit = sim_min(limit, tcp->sacked.at[i].left);
 			break;
 		}
-	int64_t len = max64(min64(segment_room(tcp), limit - from), 0);
+	int64_t len = sim_max(sim_min(segment_room(tcp), limit - from), 0);
 	int64_t room = tcp->snd_una + tcp->snd_wnd - from;
 	if (room > 0)
-		len = min64(len, room); /* the peer has shrunk its window */
+		len = sim_min(len, room); /* the peer has shrunk its window */
 	bool fin = tcp->fin_queued && from + len == end && tcp->snd_max > end;
 	transmit(tcp, from, len, fin);
 	return from + len + fin;
@@ -315,10 +305,10 @@ static bool next_segment(struct sim_tcp *tcp, int64_t *len, bool *fin)
 	skip_sacked(tcp);
 	int64_t end = sim_tcp_data_end(tcp), unsent = end - tcp->snd_nxt, room_mss = segment_room(tcp);
 	int64_t in_flight = tcp->snd_nxt - tcp->snd_una;
-	int64_t room = min64(tcp->snd_wnd, tcp->cwnd) - in_flight;
+	int64_t room = sim_min(tcp->snd_wnd, tcp->cwnd) - in_flight;
 	if (unsent < 0 || room <= 0)
 		return false;
-	*len = min64(min64(unsent, room_mss), room);
+	*len = sim_min(sim_min(unsent, room_mss), room);
 	*fin = tcp->fin_queued && *len == unsent && room > *len;
 	if (*len == 0 && !*fin)
 		return false;
@@ -344,7 +334,7 @@ void sim_tcp_output(struct sim_tcp *tcp)
 	while (next_segment(tcp, &len, &fin)) {
 		transmit(tcp, tcp->snd_nxt, len, fin);
 		tcp->snd_nxt += len + fin;
-		tcp->snd_max = max64(tcp->snd_max, tcp->snd_nxt);
+		tcp->snd_max = sim_max(tcp->snd_max, tcp->snd_nxt);
 		if (fin && tcp->state == SIM_ESTABLISHED)
 			tcp->state = SIM_FIN_WAIT_1;
 		else if (fin && tcp->state == SIM_CLOSE_WAIT)
@@ -392,7 +382,7 @@ static void probe(struct sim_tcp *tcp)
 static void retransmission_timeout(struct sim_tcp *tcp)
 {
 	int64_t in_flight = tcp->snd_max - tcp->snd_una;
-	tcp->ssthresh = max64(in_flight / 2, 2 * (int64_t)tcp->peer_mss);
+	tcp->ssthresh = sim_max(in_flight / 2, 2 * (int64_t)tcp->peer_mss);
 	tcp->cwnd = tcp->peer_mss;
 	tcp->recovering = false;
 	tcp->recover = tcp->snd_max;

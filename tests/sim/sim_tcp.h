@@ -131,6 +131,7 @@ struct sim_host {
 	bool lenient;           /* segments of former connections may come late: no check of what refers to them */
 	bool moves;             /* its MAC changes: frames to another one may come and are not for it */
 	bool silent;            /* drops all that comes, sends nothing */
+	bool stubborn;          /* TIME_WAIT ignores RST (RFC 1337) and answers every SYN */
 	uint64_t time_wait_us;
 	/* Asked for a SYN to (address, port) without a connection; fills `params`, `events` and `context` on
 	 * SIM_ACCEPT. NULL: refuses all. */
@@ -169,7 +170,41 @@ void sim_tcp_send_raw(struct sim_tcp *tcp, uint8_t flags, uint32_t seq, uint32_t
 /* All that was written is acknowledged. */
 bool sim_tcp_all_acknowledged(const struct sim_tcp *tcp);
 
-/* ---- between sim_tcp.c and sim_tcp_input.c ---- */
+/* ---- between sim_tcp.c, sim_tcp_input.c and sim_tcp_ack.c ---- */
+
+/* A scaled window may be rounded up to 1 << 7 (and never to 0) on its way through the balancer. */
+enum { SIM_WINDOW_ROUNDING = 128 };
+
+/* A segment in the connection's own numbers. */
+struct sim_view {
+	const struct sim_segment *segment;
+	int64_t left, right; /* FIN and SYN counted */
+	int64_t ack;
+};
+
+static inline int64_t sim_min(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline int64_t sim_max(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* The number that is next to `near`, of all that wrap to the same. */
+static inline int64_t sim_relative(uint32_t number, uint32_t initial, int64_t near)
+{
+	return near + (int32_t)(number - (initial + (uint32_t)near));
+}
+
+/* Fails the test: the peer has done what no right peer does. */
+__attribute__((format(printf, 2, 3), noreturn)) void sim_tcp_wrong(const struct sim_tcp *tcp, const char *format, ...);
+/* False: too many pieces. */
+bool sim_range_add(struct sim_ranges *ranges, int64_t left, int64_t right);
+/* Takes away what lies before `to`. */
+void sim_ranges_cut(struct sim_ranges *ranges, int64_t to);
+void sim_tcp_take_ack(struct sim_tcp *tcp, const struct sim_view *view);
 
 void sim_tcp_input(struct sim_host *host, const struct sim_segment *segment);
 struct sim_tcp *sim_tcp_find(const struct sim_host *host, uint32_t local, uint16_t local_port, uint32_t remote,

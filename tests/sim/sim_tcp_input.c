@@ -4,7 +4,6 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,85 +11,16 @@
 
 enum {
 	OUT_OF_WINDOW_LIMIT = 500 * SIM_MS, /* between two answers to what is out of the window, as Linux has it */
-	/* A scaled window may be rounded up to 1 << 7 (and never to 0) on its way through the balancer. */
-	WINDOW_ROUNDING = 128,
 };
-
-static int64_t max64(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
-
-static int64_t min64(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
-__attribute__((format(printf, 2, 3), noreturn)) static void wrong(const struct sim_tcp *tcp, const char *format, ...)
-{
-	char text[256];
-	va_list arguments;
-	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
-	va_end(arguments);
-	sim_fail(tcp->host->sim, "%s port %u, peer port %u (iss %u irs %u): %s", tcp->host->name, tcp->local_port,
-	         tcp->remote_port, tcp->iss, tcp->irs, text);
-}
-
-/* ---- ranges ---- */
-
-/* False: too many pieces. */
-static bool add_range(struct sim_ranges *ranges, int64_t left, int64_t right)
-{
-	unsigned first = 0;
-	while (first < ranges->count && ranges->at[first].right < left)
-		first++;
-	unsigned last = first;
-	while (last < ranges->count && ranges->at[last].left <= right) {
-		left = min64(left, ranges->at[last].left);
-		right = max64(right, ranges->at[last].right);
-		last++;
-	}
-	if (first == last && ranges->count == SIM_RANGES_MAX)
-		return false;
-	memmove(&ranges->at[first + 1], &ranges->at[last], (ranges->count - last) * sizeof(ranges->at[0]));
-	ranges->count = ranges->count - (last - first) + 1;
-	ranges->at[first].left = left;
-	ranges->at[first].right = right;
-	return true;
-}
-
-/* Takes away what lies before `to`. */
-static void cut_ranges(struct sim_ranges *ranges, int64_t to)
-{
-	unsigned gone = 0;
-	while (gone < ranges->count && ranges->at[gone].right <= to)
-		gone++;
-	memmove(&ranges->at[0], &ranges->at[gone], (ranges->count - gone) * sizeof(ranges->at[0]));
-	ranges->count -= gone;
-	if (ranges->count > 0)
-		ranges->at[0].left = max64(ranges->at[0].left, to);
-}
 
 /* ---- a segment in the connection's own numbers ---- */
 
-struct view {
-	const struct sim_segment *segment;
-	int64_t left, right; /* relative sequence numbers, FIN and SYN counted */
-	int64_t ack;
-};
-
-static int64_t relative(uint32_t number, uint32_t initial, int64_t near)
+static struct sim_view look(const struct sim_tcp *tcp, const struct sim_segment *segment)
 {
-	return near + (int32_t)(number - (initial + (uint32_t)near));
-}
-
-static struct view look(const struct sim_tcp *tcp, const struct sim_segment *segment)
-{
-	struct view view = {.segment = segment};
-	view.left = relative(segment->seq, tcp->irs, tcp->rcv_nxt);
+	struct sim_view view = {.segment = segment};
+	view.left = sim_relative(segment->seq, tcp->irs, tcp->rcv_nxt);
 	view.right = view.left + segment->payload_len + !!(segment->flags & SIM_FIN) + !!(segment->flags & SIM_SYN);
-	view.ack = relative(segment->ack, tcp->iss, tcp->snd_una);
+	view.ack = sim_relative(segment->ack, tcp->iss, tcp->snd_una);
 	return view;
 }
 
@@ -102,139 +32,6 @@ static void challenge(struct sim_tcp *tcp)
 		return;
 	tcp->challenged_at = now ? now : 1;
 	sim_tcp_acknowledge(tcp);
-}
-
-/* ---- acknowledgements ---- */
-
-static void sample_sack(struct sim_tcp *tcp, const struct view *view)
-{
-	const struct sim_segment *segment = view->segment;
-	if (segment->sack_count > 0 && !tcp->peer_sack)
-		wrong(tcp, "SACK blocks that were not negotiated");
-	for (unsigned i = 0; i < segment->sack_count; i++) {
-		int64_t left = relative(segment->sack[i].left, tcp->iss, tcp->snd_una);
-		int64_t right = relative(segment->sack[i].right, tcp->iss, tcp->snd_una);
-		if (left < 0 || right <= left || right > tcp->snd_max)
-			wrong(tcp, "SACK block %lld-%lld, but sent was up to %lld", (long long)left, (long long)right,
-			      (long long)tcp->snd_max);
-		if (right > view->ack)
-			add_range(&tcp->sacked, max64(left, view->ack), right);
-	}
-}
-
-static bool is_dsack(const struct sim_tcp *tcp, const struct view *view)
-{
-	return view->segment->sack_count > 0 &&
-	       relative(view->segment->sack[0].right, tcp->iss, tcp->snd_una) <= view->ack;
-}
-
-/* The next byte to repeat during recovery: a hole under what SACK says, or the first byte. */
-static void repair(struct sim_tcp *tcp)
-{
-	int64_t from = max64(tcp->hole_next, tcp->snd_una);
-	if (tcp->sacked.count == 0) {
-		if (from == tcp->snd_una)
-			sim_tcp_retransmit(tcp, from);
-		tcp->hole_next = tcp->snd_una + 1;
-		return;
-	}
-	for (unsigned i = 0; i < tcp->sacked.count; i++) {
-		if (from < tcp->sacked.at[i].left) {
-			sim_tcp_retransmit(tcp, from);
-			tcp->hole_next = min64(from + tcp->peer_mss, tcp->sacked.at[i].left);
-			return;
-		}
-		from = max64(from, tcp->sacked.at[i].right);
-	}
-}
-
-static void duplicate_ack(struct sim_tcp *tcp)
-{
-	tcp->dup_acks++;
-	if (tcp->recovering) {
-		tcp->cwnd += tcp->peer_mss;
-		repair(tcp);
-	} else if (tcp->dup_acks == 3 && tcp->snd_una > tcp->recover) {
-		int64_t in_flight = tcp->snd_max - tcp->snd_una;
-		tcp->ssthresh = max64(in_flight / 2, 2 * (int64_t)tcp->peer_mss);
-		tcp->recover = tcp->snd_max;
-		tcp->recovering = true;
-		tcp->cwnd = tcp->ssthresh + 3 * (int64_t)tcp->peer_mss;
-		tcp->hole_next = tcp->snd_una;
-		repair(tcp);
-	}
-}
-
-static void advance(struct sim_tcp *tcp, int64_t ack)
-{
-	int64_t gained = ack - tcp->snd_una;
-	tcp->snd_una = ack;
-	tcp->snd_nxt = max64(tcp->snd_nxt, ack);
-	tcp->dup_acks = 0;
-	cut_ranges(&tcp->sacked, ack);
-	sim_tcp_measure(tcp, ack);
-	if (tcp->recovering && ack >= tcp->recover) {
-		tcp->recovering = false;
-		tcp->cwnd = tcp->ssthresh;
-	} else if (tcp->recovering) {
-		tcp->cwnd = max64(tcp->cwnd - gained + tcp->peer_mss, tcp->peer_mss);
-		if (tcp->hole_next <= ack || tcp->sacked.count == 0) {
-			tcp->hole_next = ack;
-			repair(tcp);
-		}
-	} else if (tcp->cwnd < tcp->ssthresh)
-		tcp->cwnd += min64(gained, 2 * (int64_t)tcp->peer_mss);
-	else
-		tcp->cwnd += max64((int64_t)tcp->peer_mss * tcp->peer_mss / tcp->cwnd, 1);
-	sim_tcp_set_timer(tcp, true);
-}
-
-/* The peer may round its window down to a multiple of its unit, and the balancer to one of its own. */
-static void check_right_edge(struct sim_tcp *tcp, const struct view *view, int64_t window)
-{
-	int64_t unit = tcp->peer_scale == SIM_NO_SCALE ? 1 : (int64_t)1 << tcp->peer_scale;
-	int64_t edge = view->ack + window;
-	if (tcp->host->in_order && edge + max64(unit, WINDOW_ROUNDING) + tcp->host->shrink_allowed < tcp->right_seen)
-		wrong(tcp, "the window shrinks: right edge was %lld, is %lld", (long long)tcp->right_seen,
-		      (long long)edge);
-	tcp->right_seen = max64(tcp->right_seen, edge);
-}
-
-static void take_ack(struct sim_tcp *tcp, const struct view *view)
-{
-	const struct sim_segment *segment = view->segment;
-	bool scaled = tcp->peer_scale != SIM_NO_SCALE && tcp->params.window_scale != SIM_NO_SCALE;
-	int64_t window = (int64_t)segment->window << (scaled ? tcp->peer_scale : 0);
-	if (view->ack > tcp->snd_max) {
-		if (tcp->host->lenient)
-			return;
-		wrong(tcp, "acknowledges %lld, but sent was up to %lld", (long long)view->ack, (long long)tcp->snd_max);
-	}
-	if (view->ack < tcp->snd_una && tcp->host->in_order)
-		wrong(tcp, "acknowledgement goes back from %lld to %lld", (long long)tcp->snd_una,
-		      (long long)view->ack);
-	if (view->ack < tcp->snd_una) {
-		sample_sack(tcp, view);
-		return;
-	}
-	check_right_edge(tcp, view, window);
-	sample_sack(tcp, view);
-	bool bare = segment->payload_len == 0 && !(segment->flags & (SIM_FIN | SIM_SYN));
-	bool same = view->ack == tcp->snd_una && window == tcp->snd_wnd;
-	if (view->ack > tcp->snd_una)
-		advance(tcp, view->ack);
-	else if (tcp->snd_una == tcp->snd_max)
-		tcp->attempts = 0; /* an answer to a window probe */
-	else if (bare && same && !is_dsack(tcp, view)) {
-		tcp->pure_duplicate_acks += segment->sack_count == 0;
-		duplicate_ack(tcp);
-	}
-	if (view->left > tcp->wl_seq || view->ack > tcp->wl_ack ||
-	    (view->left == tcp->wl_seq && window > tcp->snd_wnd)) {
-		tcp->snd_wnd = window;
-		tcp->wl_seq = view->left;
-		tcp->wl_ack = view->ack;
-	}
 }
 
 static bool fin_acknowledged(const struct sim_tcp *tcp)
@@ -267,31 +64,32 @@ static void make_room(struct sim_tcp *tcp, int64_t end)
 	size_t need = (size_t)end;
 	if (need <= tcp->in_room)
 		return;
-	tcp->in_room = max64(end, 2 * (int64_t)tcp->in_room);
+	tcp->in_room = sim_max(end, 2 * (int64_t)tcp->in_room);
 	tcp->in = realloc(tcp->in, tcp->in_room);
 	assert_non_null(tcp->in);
 }
 
 /* Bytes that came before must be the same as now. */
-static void compare(const struct sim_tcp *tcp, const struct view *view, int64_t left, int64_t right)
+static void compare(const struct sim_tcp *tcp, const struct sim_view *view, int64_t left, int64_t right)
 {
-	left = max64(left, view->left);
-	right = min64(right, view->left + view->segment->payload_len);
+	left = sim_max(left, view->left);
+	right = sim_min(right, view->left + view->segment->payload_len);
 	if (left < right &&
 	    memcmp(tcp->in + left, view->segment->payload + (left - view->left), (size_t)(right - left)))
-		wrong(tcp, "bytes %lld-%lld are not what they were the first time", (long long)left, (long long)right);
+		sim_tcp_wrong(tcp, "bytes %lld-%lld are not what they were the first time", (long long)left,
+		              (long long)right);
 }
 
-static void store(struct sim_tcp *tcp, const struct view *view)
+static void store(struct sim_tcp *tcp, const struct sim_view *view)
 {
-	int64_t left = max64(view->left, 1), right = view->left + view->segment->payload_len;
+	int64_t left = sim_max(view->left, 1), right = view->left + view->segment->payload_len;
 	if (right <= left)
 		return;
 	make_room(tcp, right);
-	compare(tcp, view, 1, min64(tcp->rcv_nxt, tcp->fin_at ? tcp->fin_at : tcp->rcv_nxt));
+	compare(tcp, view, 1, sim_min(tcp->rcv_nxt, tcp->fin_at ? tcp->fin_at : tcp->rcv_nxt));
 	for (unsigned i = 0; i < tcp->held.count; i++)
 		compare(tcp, view, tcp->held.at[i].left,
-		        min64(tcp->held.at[i].right, tcp->fin_at ? tcp->fin_at : INT64_MAX));
+		        sim_min(tcp->held.at[i].right, tcp->fin_at ? tcp->fin_at : INT64_MAX));
 	memcpy(tcp->in + left, view->segment->payload + (left - view->left), (size_t)(right - left));
 }
 
@@ -329,48 +127,52 @@ static void enter_after_fin(struct sim_tcp *tcp)
 static bool put_in_order(struct sim_tcp *tcp, int64_t left, int64_t right)
 {
 	bool in_order = left <= tcp->rcv_nxt;
-	if (!add_range(&tcp->held, max64(left, tcp->rcv_nxt), right))
+	if (!sim_range_add(&tcp->held, sim_max(left, tcp->rcv_nxt), right))
 		return false;
-	tcp->recent_left = max64(left, tcp->rcv_nxt);
+	tcp->recent_left = sim_max(left, tcp->rcv_nxt);
 	tcp->ack_owed++;
 	if (!in_order || tcp->held.count > 1)
 		tcp->ack_now = true;
 	if (tcp->held.at[0].left > tcp->rcv_nxt)
 		return false;
 	tcp->rcv_nxt = tcp->held.at[0].right;
-	cut_ranges(&tcp->held, tcp->rcv_nxt);
+	sim_ranges_cut(&tcp->held, tcp->rcv_nxt);
 	return tcp->fin_at && tcp->rcv_nxt > tcp->fin_at;
 }
 
-static void note_duplicate(struct sim_tcp *tcp, const struct view *view)
+static void note_duplicate(struct sim_tcp *tcp, const struct sim_view *view)
 {
 	tcp->ack_now = true;
-	tcp->dsack_left = max64(view->left, 0);
-	tcp->dsack_right = min64(view->right, tcp->rcv_nxt);
+	tcp->dsack_left = sim_max(view->left, 0);
+	tcp->dsack_right = sim_min(view->right, tcp->rcv_nxt);
 }
 
-static void note_fin(struct sim_tcp *tcp, const struct view *view)
+static void note_fin(struct sim_tcp *tcp, const struct sim_view *view)
 {
 	int64_t end = view->left + view->segment->payload_len;
 	if (view->segment->flags & SIM_FIN) {
 		if ((tcp->fin_at && tcp->fin_at != end) || (!tcp->fin_at && end < tcp->rcv_nxt))
-			wrong(tcp, "FIN at %lld, before at %lld", (long long)end, (long long)tcp->fin_at);
+			sim_tcp_wrong(tcp, "FIN at %lld, before at %lld", (long long)end, (long long)tcp->fin_at);
 		for (unsigned i = 0; i < tcp->held.count; i++)
 			if (!tcp->fin_at && tcp->held.at[i].right > end)
-				wrong(tcp, "FIN at %lld, but data came up to %lld", (long long)end,
-				      (long long)tcp->held.at[i].right);
+				sim_tcp_wrong(tcp, "FIN at %lld, but data came up to %lld", (long long)end,
+				              (long long)tcp->held.at[i].right);
 		tcp->fin_at = end;
 	} else if (tcp->fin_at && end > tcp->fin_at)
-		wrong(tcp, "data up to %lld behind the FIN at %lld", (long long)end, (long long)tcp->fin_at);
+		sim_tcp_wrong(tcp, "data up to %lld behind the FIN at %lld", (long long)end, (long long)tcp->fin_at);
 }
 
-static void take_data(struct sim_tcp *tcp, const struct view *view)
+static void take_data(struct sim_tcp *tcp, const struct sim_view *view)
 {
 	if (view->left == view->right)
 		return;
+	if (view->right < 1) { /* of a former connection */
+		tcp->ack_now = true;
+		return;
+	}
 	uint16_t mss = tcp->params.mss ? tcp->params.mss : 536;
 	if (view->segment->payload_len > mss)
-		wrong(tcp, "segment of %u bytes, our MSS is %u", view->segment->payload_len, mss);
+		sim_tcp_wrong(tcp, "segment of %u bytes, our MSS is %u", view->segment->payload_len, mss);
 	note_fin(tcp, view);
 	store(tcp, view);
 	if (view->right <= tcp->rcv_nxt) {
@@ -412,10 +214,10 @@ void sim_tcp_pause(struct sim_tcp *tcp, bool paused)
 /* ---- by state ---- */
 
 /* False: nothing more to do with the segment. */
-static bool acceptable(struct sim_tcp *tcp, const struct view *view)
+static bool acceptable(struct sim_tcp *tcp, const struct sim_view *view)
 {
 	uint8_t flags = view->segment->flags;
-	bool in_window = view->right >= tcp->rcv_nxt && view->left <= max64(tcp->rcv_adv, tcp->rcv_nxt);
+	bool in_window = view->right >= tcp->rcv_nxt && view->left <= sim_max(tcp->rcv_adv, tcp->rcv_nxt);
 	if (flags & SIM_RST) {
 		if (view->left == tcp->rcv_nxt)
 			sim_tcp_close(tcp, tcp->state == SIM_SYN_RECEIVED ? SIM_END_REFUSED : SIM_END_RESET);
@@ -427,13 +229,14 @@ static bool acceptable(struct sim_tcp *tcp, const struct view *view)
 		challenge(tcp);
 		return false;
 	}
-	if (!tcp->host->lenient && view->left < view->right && view->right > tcp->rcv_adv + WINDOW_ROUNDING)
-		wrong(tcp, "data up to %lld, the window ends at %lld", (long long)view->right, (long long)tcp->rcv_adv);
+	if (!tcp->host->lenient && view->left < view->right && view->right > tcp->rcv_adv + SIM_WINDOW_ROUNDING)
+		sim_tcp_wrong(tcp, "data up to %lld, the window ends at %lld", (long long)view->right,
+		              (long long)tcp->rcv_adv);
 	if (in_window)
 		return true;
 	if (view->segment->payload_len > 0 || (flags & SIM_FIN)) {
 		if (view->right <= tcp->rcv_nxt) {
-			take_ack(tcp, view);
+			sim_tcp_take_ack(tcp, view);
 			take_data(tcp, view); /* only compares and notes the duplicate */
 		}
 		sim_tcp_acknowledge(tcp);
@@ -444,12 +247,12 @@ static bool acceptable(struct sim_tcp *tcp, const struct view *view)
 
 static void synchronized(struct sim_tcp *tcp, const struct sim_segment *segment)
 {
-	struct view view = look(tcp, segment);
+	struct sim_view view = look(tcp, segment);
 	if (!acceptable(tcp, &view))
 		return;
 	if (!(segment->flags & SIM_ACK))
-		wrong(tcp, "segment without ACK");
-	take_ack(tcp, &view);
+		sim_tcp_wrong(tcp, "segment without ACK");
+	sim_tcp_take_ack(tcp, &view);
 	if (!leave_state_on_ack(tcp) && tcp->state == SIM_CLOSED)
 		return;
 	take_data(tcp, &view);
@@ -492,13 +295,13 @@ static void read_syn(struct sim_tcp *tcp, const struct sim_segment *segment)
 static void check_syn_ack(struct sim_tcp *tcp, const struct sim_segment *segment)
 {
 	if (segment->window_scale != SIM_NO_SCALE && tcp->params.window_scale == SIM_NO_SCALE)
-		wrong(tcp, "window scale that was not offered");
+		sim_tcp_wrong(tcp, "window scale that was not offered");
 	if (segment->sack_permitted && !tcp->params.sack)
-		wrong(tcp, "SACK permitted that was not offered");
+		sim_tcp_wrong(tcp, "SACK permitted that was not offered");
 	if (segment->other_option)
-		wrong(tcp, "an option in the SYN-ACK that was not offered");
+		sim_tcp_wrong(tcp, "an option in the SYN-ACK that was not offered");
 	if (segment->payload_len > 0)
-		wrong(tcp, "data in the SYN-ACK");
+		sim_tcp_wrong(tcp, "data in the SYN-ACK");
 }
 
 static void syn_sent(struct sim_tcp *tcp, const struct sim_segment *segment)
@@ -515,7 +318,7 @@ static void syn_sent(struct sim_tcp *tcp, const struct sim_segment *segment)
 		return;
 	}
 	if (!(segment->flags & SIM_SYN) || !ack)
-		wrong(tcp, "neither SYN-ACK nor RST in answer to the SYN");
+		sim_tcp_wrong(tcp, "neither SYN-ACK nor RST in answer to the SYN");
 	check_syn_ack(tcp, segment);
 	read_syn(tcp, segment);
 	establish(tcp, segment->window);
@@ -531,7 +334,7 @@ static void syn_sent(struct sim_tcp *tcp, const struct sim_segment *segment)
 
 static void syn_received(struct sim_tcp *tcp, const struct sim_segment *segment)
 {
-	struct view view = look(tcp, segment);
+	struct sim_view view = look(tcp, segment);
 	if ((segment->flags & SIM_SYN) && !(segment->flags & SIM_ACK) && segment->seq == tcp->irs) {
 		sim_tcp_send_syn(tcp);
 		return;
@@ -582,9 +385,11 @@ static void listen_at(struct sim_host *host, const struct sim_segment *segment)
 static void time_wait(struct sim_tcp *tcp, const struct sim_segment *segment)
 {
 	struct sim_host *host = tcp->host;
-	struct view view = look(tcp, segment);
+	struct sim_view view = look(tcp, segment);
 	uint8_t flags = segment->flags;
 	if (view.left == tcp->rcv_nxt && (view.left == view.right || (flags & SIM_RST))) {
+		if ((flags & SIM_RST) && host->stubborn)
+			return;
 		if (flags & SIM_RST) {
 			host->time_wait_killed++;
 			sim_tcp_remove(tcp);
@@ -603,7 +408,7 @@ static void time_wait(struct sim_tcp *tcp, const struct sim_segment *segment)
 		sim_schedule(host->sim, &tcp->timer, host->sim->now + host->time_wait_us);
 	if (flags & SIM_SYN)
 		host->time_wait_challenges++;
-	if (segment->payload_len > 0 || (flags & SIM_FIN))
+	if (segment->payload_len > 0 || (flags & SIM_FIN) || host->stubborn)
 		sim_tcp_acknowledge(tcp);
 	else
 		challenge(tcp);
@@ -638,10 +443,10 @@ static void receive_icmp(struct sim_host *host, const struct sim_icmp *icmp)
 		return;
 	if (!tcp || icmp->destination != tcp->local)
 		sim_fail(host->sim, "%s received \"fragmentation needed\" about no connection of its own", host->name);
-	int64_t seq = relative(icmp->quoted_seq, tcp->iss, tcp->snd_una);
+	int64_t seq = sim_relative(icmp->quoted_seq, tcp->iss, tcp->snd_una);
 	if (seq < 0 || seq >= tcp->snd_max)
-		wrong(tcp, "\"fragmentation needed\" about %lld, sent was up to %lld", (long long)seq,
-		      (long long)tcp->snd_max);
+		sim_tcp_wrong(tcp, "\"fragmentation needed\" about %lld, sent was up to %lld", (long long)seq,
+		              (long long)tcp->snd_max);
 	host->too_big_received++;
 	if (seq < tcp->snd_una || icmp->mtu < 108 || tcp->peer_mss <= icmp->mtu - 40)
 		return;
@@ -669,7 +474,7 @@ void sim_host_receive(struct sim_host *host, const uint8_t *frame, uint16_t len,
 		sim_fail(host->sim, "%s received a packet to another address", host->name);
 	if (memcmp(segment.destination_mac, host->mac, 6) != 0 || memcmp(segment.source_mac, host->gateway_mac, 6) != 0)
 		sim_fail(host->sim, "%s received wrong MAC addresses", host->name);
-	if (segment.ttl < 60)
+	if (segment.ttl != SIM_TTL - 1 && segment.ttl != 64)
 		sim_fail(host->sim, "%s received TTL %u", host->name, segment.ttl);
 	if (host->observe)
 		host->observe(host->accept_context, &segment);

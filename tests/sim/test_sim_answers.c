@@ -272,6 +272,26 @@ static void test_default_cluster(void **state)
 	rig_end(rig, 5 * SIM_SECOND);
 }
 
+/* Nobody is there to take the answer: it is repeated a few times, then the client is reset and forgotten. */
+static void test_nobody_listens(void **state)
+{
+	struct rig *rig = rig_new(sim_seed(69, 0));
+	strcpy(rig->sim->label, "answer to a vanished client");
+	rig_start(rig);
+	struct app_plan plan = {.name = "nobody.ch", .answer = true};
+	struct exchange *exchange = app_start(rig, &plan);
+	rig_run(rig, 250);
+	app_client_vanish(exchange);
+	rig_run(rig, 4900 * SIM_MS);
+	rig_expect(rig, counter_flows, 1);
+	if (rig_counter(rig, counter_tx_answer) < 4 || rig_counter(rig, counter_tx_answer) > 6)
+		sim_fail(rig->sim, "the answer is sent %llu times",
+		         (unsigned long long)rig_counter(rig, counter_tx_answer));
+	rig_run(rig, 200 * SIM_MS);
+	rig_expect(rig, counter_tx_rst, 1);
+	rig_end(rig, 0);
+}
+
 /* Before the first tables, and while the VIP is elsewhere, nothing is said. */
 static void test_not_ready(void **state)
 {
@@ -294,9 +314,10 @@ static void test_not_ready(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_exact),     cmocka_unit_test(test_loss), cmocka_unit_test(test_small_and_busy),
-	    cmocka_unit_test(test_slow),      cmocka_unit_test(test_size), cmocka_unit_test(test_default_cluster),
-	    cmocka_unit_test(test_not_ready),
+	    cmocka_unit_test(test_exact),          cmocka_unit_test(test_loss),
+	    cmocka_unit_test(test_small_and_busy), cmocka_unit_test(test_slow),
+	    cmocka_unit_test(test_size),           cmocka_unit_test(test_default_cluster),
+	    cmocka_unit_test(test_nobody_listens), cmocka_unit_test(test_not_ready),
 	};
 	return sim_run_tests(tests);
 }

@@ -185,6 +185,44 @@ static void test_foreign_rst(void **state)
 	}
 }
 
+/* Somebody who cannot see the connection, but knows addresses and ports: no pair of segments with numbers of his own
+ * choice ends it, or shortens its idle limit. */
+static void run_blind(unsigned number, bool as_client, uint32_t offset, uint8_t first_flags)
+{
+	struct rig *rig = make_rig(89, number, "blind reset");
+	rig->config.timeouts.idle = 20000;
+	rig->config.timeouts.half_closed = 3000;
+	rig_start(rig);
+	struct exchange *exchange = open_connection(rig, 2000, 3000);
+	struct sim_tcp *sender = as_client ? exchange->client : exchange->server;
+	rig->client.lenient = true;
+	exchange->server->host->lenient = true;
+	uint32_t seq = sender->iss + (uint32_t)sender->snd_max + offset;
+	uint32_t ack = sender->irs + (uint32_t)sender->rcv_nxt;
+	sim_tcp_send_raw(sender, first_flags, seq, ack, NULL, 0);
+	rig_run(rig, SIM_MS);
+	sim_tcp_send_raw(sender, SIM_RST, seq + (first_flags & SIM_FIN), 0, NULL, 0);
+	rig_run(rig, SIM_MS);
+	sim_tcp_send_raw(sender, SIM_RST, seq, 0, NULL, 0);
+	rig_run(rig, 6 * SIM_SECOND);
+	rig_expect(rig, counter_flows_spliced, 1);
+	expect_ends(rig, exchange, SIM_END_NONE, SIM_END_NONE);
+	sim_tcp_shutdown(exchange->client);
+	rig_run(rig, 5 * SIM_MS);
+	sim_tcp_shutdown(exchange->server);
+	rig_run(rig, 5 * SIM_MS);
+	expect_ends(rig, exchange, SIM_END_NORMAL, SIM_END_NORMAL);
+	rig_end(rig, 5 * SIM_SECOND);
+}
+
+static void test_blind(void **state)
+{
+	static const uint32_t offsets[] = {300000, 5000000, 1 << 30, 0x7fff0000, 0x80010000, 0xfff00000};
+	static const uint8_t flags[] = {SIM_ACK, SIM_ACK | SIM_FIN};
+	for (unsigned i = 0; i < 6 * 2 * 2; i++)
+		run_blind(i, i / 6 % 2, offsets[i % 6], flags[i / 12]);
+}
+
 /* A RST in the window and then silence: after 10 s the flow is gone, and both sides are told. */
 static void test_doubtful_rst(void **state)
 {
@@ -509,6 +547,7 @@ int main(void)
 	    cmocka_unit_test(test_believed_rst),
 	    cmocka_unit_test(test_rst_behind_lost_data),
 	    cmocka_unit_test(test_foreign_rst),
+	    cmocka_unit_test(test_blind),
 	    cmocka_unit_test(test_doubtful_rst),
 	    cmocka_unit_test(test_idle),
 	    cmocka_unit_test(test_not_idle),

@@ -144,7 +144,7 @@ static void swallow(void *context, const uint8_t *frame, uint16_t len, bool corr
 
 static void test_random_acks(void **state)
 {
-	unsigned count = 400000 * sim_factor(), resets = 0;
+	unsigned count = 1000000 * sim_factor(), resets = 0;
 	if (count > 100000000)
 		count = 100000000;
 	struct rig *rig = rig_new(sim_seed(22, 0));

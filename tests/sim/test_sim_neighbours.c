@@ -40,10 +40,16 @@ static void test_unresolved_client(void **state)
 	struct rig *rig = make_rig(0, "unresolved client");
 	rig_start(rig);
 	rig->answer_asks = false;
-	for (unsigned i = 0; i < 4; i++) {
+	rig_run(rig, SIM_MS);
+	rig_forget_router(rig, 0);
+	for (unsigned i = 0; i < 8; i++) {
 		struct app_plan plan = {
-		    .name = i < 3 ? "app1.ch" : "nobody.ch", .from = APP_NEAR, .up = 9000, .down = 9000};
-		plan.answer = i == 3;
+		    .name = i < 6 ? "only2.ch" : "nobody.ch",
+		    .from = i % 2 ? APP_NEAR : APP_ROUTER,
+		    .up = 9000,
+		    .down = 9000,
+		    .answer = i >= 6,
+		};
 		app_start(rig, &plan);
 	}
 	rig_run_all(rig, 5 * SIM_SECOND);

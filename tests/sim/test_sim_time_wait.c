@@ -117,10 +117,10 @@ static void test_oldest_first(void **state)
 	rig_end(rig, 10 * SIM_SECOND);
 }
 
-/* The SYN that is repeated after the end of a TIME_WAIT gets no answer, once for each connection. */
+/* The SYN that is repeated after the end of a TIME_WAIT gets no answer, on one port of each connection. */
 struct second_syn {
 	bool reset[PORTS];
-	bool lost;
+	uint16_t dead_port;
 };
 
 static void lose_second_syn(void *context, struct sim_link *link, const struct sim_segment *segment, unsigned ordinal,
@@ -131,8 +131,11 @@ static void lose_second_syn(void *context, struct sim_link *link, const struct s
 		return;
 	if (segment->flags & SIM_RST)
 		state->reset[segment->source_port - 5000] = true;
-	if ((segment->flags & SIM_SYN) && state->reset[segment->source_port - 5000] && !state->lost)
-		state->lost = verdict->drop = true;
+	if (!(segment->flags & SIM_SYN) || !state->reset[segment->source_port - 5000])
+		return;
+	if (state->dead_port == 0)
+		state->dead_port = segment->source_port;
+	verdict->drop = segment->source_port == state->dead_port;
 }
 
 /* It takes another port then, after 200 ms. */
@@ -155,6 +158,26 @@ static void test_other_port(void **state)
 	}
 	sim_check(rig->sim, rig_counter(rig, counter_port_time_wait) > 10);
 	rig_expect(rig, counter_connections_retried, 0);
+	rig_end(rig, 10 * SIM_SECOND);
+}
+
+/* Router hosts that keep TIME_WAIT against a RST: the second ACK says so, and another port is taken at once. */
+static void test_stubborn(void **state)
+{
+	struct rig *rig = small_pool(94, 0, "TIME_WAIT that ignores RST");
+	for (unsigned i = 0; i < RIG_ROUTERS; i++)
+		rig->routers[i].host.stubborn = true;
+	rig->sent_limit = 10000;
+	rig_start(rig);
+	for (unsigned i = 0; i < 4 * PORTS; i++) {
+		struct app_plan plan = {.name = "only1.ch", .client = i, .down = 100, .closing = APP_SERVER_FIRST};
+		const struct exchange *exchange = app_start(rig, &plan);
+		rig_run_all(rig, 5 * SIM_SECOND);
+		if (exchange->finished_at - exchange->started_at > 20 * SIM_MS)
+			sim_fail(rig->sim, "connection %u takes %llu us", i,
+			         (unsigned long long)(exchange->finished_at - exchange->started_at));
+		rig_run(rig, 40 * SIM_MS);
+	}
 	rig_end(rig, 10 * SIM_SECOND);
 }
 
@@ -186,8 +209,8 @@ static void test_exhausted(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_sequence),   cmocka_unit_test(test_loss),      cmocka_unit_test(test_oldest_first),
-	    cmocka_unit_test(test_other_port), cmocka_unit_test(test_exhausted),
+	    cmocka_unit_test(test_sequence),   cmocka_unit_test(test_loss),     cmocka_unit_test(test_oldest_first),
+	    cmocka_unit_test(test_other_port), cmocka_unit_test(test_stubborn), cmocka_unit_test(test_exhausted),
 	};
 	return sim_run_tests(tests);
 }

@@ -88,7 +88,7 @@ static void one_run(uint64_t seed, unsigned loss, unsigned duplicate, unsigned r
 
 static void test_random(void **state)
 {
-	for (unsigned i = 0; i < sim_runs(40); i++)
+	for (unsigned i = 0; i < sim_runs(80); i++)
 		if (sim_wanted(1, i))
 			one_run(sim_seed(1, i), 0, 0, 0, 0, 4, 17);
 }
@@ -96,7 +96,7 @@ static void test_random(void **state)
 static void test_loss(void **state)
 {
 	static const unsigned loss[] = {100, 500, 1000};
-	for (unsigned i = 0; i < sim_runs(60); i++)
+	for (unsigned i = 0; i < sim_runs(100); i++)
 		if (sim_wanted(2, i))
 			one_run(sim_seed(2, i), loss[i % 3], 0, 0, 0, 3, 16);
 }

@@ -236,6 +236,11 @@ void api_reply_raw(struct api_call *call, const char *bytes, size_t len)
 	api_cut(call);
 }
 
+void api_raw(struct api_call *call, const char *bytes, size_t len)
+{
+	put(call, bytes, len);
+}
+
 void api_stream(struct api_call *call)
 {
 	static const char head[] =

@@ -34,6 +34,8 @@ const char *api_field(const struct api_call *call, const char *name);
 void api_reply(struct api_call *call, int status, const char *fields, const char *body);
 /* The bytes of a whole answer as they are, then the end of the connection. */
 void api_reply_raw(struct api_call *call, const char *bytes, size_t len);
+/* Bytes as they are. */
+void api_raw(struct api_call *call, const char *bytes, size_t len);
 /* The head of an answer 200 in chunks, chunks, and its end; or the end of the connection without one. */
 void api_stream(struct api_call *call);
 void api_send(struct api_call *call, const char *text);

@@ -12,7 +12,7 @@ enum { NORTH_IFINDEX = 11, SOUTH_IFINDEX = 12 };
 const uint8_t exchange_port_macs[2][6] = {{2, 0, 0, 0, 1, 1}, {2, 0, 0, 0, 2, 1}};
 static const uint8_t client_mac[6] = {2, 0, 0, 0, 3, 1};
 static const char *const host_addresses[EXCHANGE_HOSTS] = {"203.0.113.11", "203.0.113.12", "203.0.113.21",
-							   "203.0.113.22"};
+                                                           "203.0.113.22"};
 
 struct address ip(const char *text)
 {
@@ -158,7 +158,8 @@ int exchange_setup(void **state)
 
 static void fill_l3(struct exchange *x)
 {
-	struct l3_route routes[3] = {{.ifindex = NORTH_IFINDEX}, {.ifindex = SOUTH_IFINDEX}, {.ifindex = NORTH_IFINDEX}};
+	struct l3_route routes[3] = {
+	    {.ifindex = NORTH_IFINDEX}, {.ifindex = SOUTH_IFINDEX}, {.ifindex = NORTH_IFINDEX}};
 	assert_true(prefix_parse("198.51.100.0/24", &routes[0].destination));
 	assert_true(prefix_parse("203.0.113.0/24", &routes[1].destination));
 	assert_true(prefix_parse("198.18.0.0/15", &routes[2].destination));
@@ -191,15 +192,15 @@ void exchange_create(struct exchange *x)
 		shared_set(&x->shared->vip_held[i], 1);
 	fill_l3(x);
 	struct worker_params params = {
-		.index = x->index,
-		.count = x->count,
-		.config = config,
-		.cookie_secret = {0x0706050403020100, 0x0f0e0d0c0b0a0908},
-		.table_secret = {0x1716151413121110, 0x1f1e1d1c1b1a1918},
-		.shared = x->shared,
-		.l3 = x->l3,
-		.io = {x, io_alloc, io_send, io_drop, io_hand_over, io_event, io_ask},
-		.now_us = x->now_us,
+	    .index = x->index,
+	    .count = x->count,
+	    .config = config,
+	    .cookie_secret = {0x0706050403020100, 0x0f0e0d0c0b0a0908},
+	    .table_secret = {0x1716151413121110, 0x1f1e1d1c1b1a1918},
+	    .shared = x->shared,
+	    .l3 = x->l3,
+	    .io = {x, io_alloc, io_send, io_drop, io_hand_over, io_event, io_ask},
+	    .now_us = x->now_us,
 	};
 	x->worker = worker_create(&params);
 	assert_non_null(x->worker);
@@ -227,8 +228,8 @@ static uint64_t counter_of(const struct exchange *x, enum counter counter)
 static void check_sums(struct exchange *x)
 {
 	static const enum counter senders[] = {
-		counter_rx_forwarded, counter_answered_syn, counter_answered_rst, counter_answered_ack, counter_tx_syn,
-		counter_tx_ack, counter_tx_data, counter_tx_answer, counter_tx_rst,
+	    counter_rx_forwarded, counter_answered_syn, counter_answered_rst, counter_answered_ack, counter_tx_syn,
+	    counter_tx_ack,       counter_tx_data,      counter_tx_answer,    counter_tx_rst,
 	};
 	uint64_t outcomes = 0, sent = 0;
 	for (unsigned i = 0; i < counter_outcomes_end; i++)
@@ -239,8 +240,8 @@ static void check_sums(struct exchange *x)
 	assert_int_equal(sent, x->sent_total);
 	assert_int_equal(counter_of(x, counter_rx_handed_over), x->handed_total);
 	assert_int_equal(counter_of(x, counter_flows), counter_of(x, counter_flows_young) +
-							       counter_of(x, counter_flows_spliced) +
-							       counter_of(x, counter_flows_lingering));
+	                                                   counter_of(x, counter_flows_spliced) +
+	                                                   counter_of(x, counter_flows_lingering));
 	assert_int_equal(x->frames_out, 0);
 }
 
@@ -297,20 +298,20 @@ struct conn *conn_new(struct exchange *x, uint16_t client_port)
 	struct conn *c = calloc(1, sizeof(*c));
 	assert_non_null(c);
 	*c = (struct conn){
-		.x = x,
-		.next = x->conns,
-		.client = ip(CLIENT),
-		.client_port = client_port,
-		.vip_port = 80,
-		.port = NORTH,
-		.client_isn = 0x10000000,
-		.router_isn = 0x70000000,
-		.client_options = "mss 1460 sackok ws 7",
-		.router_options = "mss 1460 sackok ws 7",
-		.client_window = 500,
-		.router_window = 400,
-		.say = (const uint8_t *)request,
-		.say_len = REQUEST_LEN,
+	    .x = x,
+	    .next = x->conns,
+	    .client = ip(CLIENT),
+	    .client_port = client_port,
+	    .vip_port = 80,
+	    .port = NORTH,
+	    .client_isn = 0x10000000,
+	    .router_isn = 0x70000000,
+	    .client_options = "mss 1460 sackok ws 7",
+	    .router_options = "mss 1460 sackok ws 7",
+	    .client_window = 500,
+	    .router_window = 400,
+	    .say = (const uint8_t *)request,
+	    .say_len = REQUEST_LEN,
 	};
 	memcpy(c->client_mac, client_mac, 6);
 	memcpy(c->way_mac, client_mac, 6);
@@ -370,12 +371,12 @@ void exchange_expect_silence(struct exchange *x, const char *file, int line)
 }
 
 void exchange_expect_count(struct exchange *x, enum counter counter, const char *name, uint64_t n, const char *file,
-			   int line)
+                           int line)
 {
 	if (counter_of(x, counter) == n)
 		return;
 	print_error("%s is %llu, expected %llu\n", name, (unsigned long long)counter_of(x, counter),
-		    (unsigned long long)n);
+	            (unsigned long long)n);
 	_fail(file, line);
 }
 
@@ -396,7 +397,6 @@ void exchange_expect_state(struct conn *c, enum flow_state state, const char *fi
 	print_error("the flow is in state %d, expected %d\n", seen, state);
 	_fail(file, line);
 }
-
 
 /* ---- common beginnings ---- */
 
@@ -516,13 +516,13 @@ struct message host_message(unsigned slot, bool healthy)
 {
 	struct message message = plain_message(MESSAGE_HOST);
 	message.host = (struct message_host){
-		.slot = slot,
-		.generation = 1,
-		.address = exchange_host(slot % EXCHANGE_HOSTS),
-		.http_port = 80,
-		.https_port = 443,
-		.cluster = slot / 2,
-		.healthy = healthy,
+	    .slot = slot,
+	    .generation = 1,
+	    .address = exchange_host(slot % EXCHANGE_HOSTS),
+	    .http_port = 80,
+	    .https_port = 443,
+	    .cluster = slot / 2,
+	    .healthy = healthy,
 	};
 	return message;
 }
@@ -560,8 +560,8 @@ void tell_everything(struct exchange *x)
 {
 	static const struct message_share one = {.pair = 0, .cluster = 0, .weight = 10000, .http = 1, .https = 1};
 	static const struct message_share app[] = {
-		{.pair = 1, .cluster = 0, .weight = 1000, .http = 1, .https = 1},
-		{.pair = 2, .cluster = 1, .weight = 8000, .http = 1, .https = 1},
+	    {.pair = 1, .cluster = 0, .weight = 1000, .http = 1, .https = 1},
+	    {.pair = 2, .cluster = 1, .weight = 8000, .http = 1, .https = 1},
 	};
 	static const struct message_share secure = {.pair = 3, .cluster = 0, .weight = 10000, .https = 1};
 	static const struct message_share wild = {.pair = 4, .cluster = 1, .weight = 10000, .http = 1, .https = 1};

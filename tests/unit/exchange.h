@@ -1,14 +1,15 @@
 /* One worker between a client's network (port NORTH) and that of the router hosts (port SOUTH), driven by a test as a
- * packet script: what a peer sends, and exactly which frames leave, in order. Time stands still unless the test moves it.
+ * packet script: what a peer sends, and exactly which frames leave, in order. Time stands still unless the test moves
+ * it.
  *
  *     struct conn *c = conn_new(x, 40000);
  *     client_sends(c, "S 0 win 64240 mss 1460 sackok ws 7");
  *     expect_client(c, "S. 0 ack 1 win 16384 mss 1460 ws 7 sackok");
  *
- * Numbers count from the initial sequence numbers of the side that the frame comes from or goes to, so that a frame that
- * goes through reads the same on both sides. Payload is not written: the client's byte N is conn->say[N - 1] (a fixed
- * pattern behind its end), the router host's byte N a pattern; what leaves is compared with it. Of each frame that leaves
- * everything is checked: lengths, checksums, addresses, ports, MACs.
+ * Numbers count from the initial sequence numbers of the side that the frame comes from or goes to, so that a frame
+ * that goes through reads the same on both sides. Payload is not written: the client's byte N is conn->say[N - 1] (a
+ * fixed pattern behind its end), the router host's byte N a pattern; what leaves is compared with it. Of each frame
+ * that leaves everything is checked: lengths, checksums, addresses, ports, MACs.
  *
  * A frame that a test does not expect fails it at the next step. exchange_end checks that no frame was lost, that every
  * frame is accounted for, and that ending all flows gives everything back. */
@@ -31,7 +32,7 @@
 enum { NORTH, SOUTH };
 
 enum {
-	EXCHANGE_HOSTS = 4,       /* slots 0 and 1 are of cluster 0, 2 and 3 of cluster 1 */
+	EXCHANGE_HOSTS = 4, /* slots 0 and 1 are of cluster 0, 2 and 3 of cluster 1 */
 	EXCHANGE_FRAME_ROOM = 2048,
 	EXCHANGE_QUEUE = 2048,
 	EXCHANGE_NOTES = 64,
@@ -97,7 +98,7 @@ struct conn {
 	/* To be changed before the first segment. */
 	struct address client;
 	uint16_t client_port, vip_port;
-	uint8_t port; /* NORTH or SOUTH */
+	uint8_t port;          /* NORTH or SOUTH */
 	uint8_t client_mac[6]; /* that the client sends from */
 	uint8_t way_mac[6];    /* that frames to it must have */
 	uint32_t client_isn, router_isn;
@@ -146,15 +147,15 @@ uint16_t client_frame(struct conn *c, uint8_t frame[static EXCHANGE_FRAME_ROOM],
 uint16_t router_frame(struct conn *c, uint8_t frame[static EXCHANGE_FRAME_ROOM], const char *text);
 
 /* The next frame that leaves. An ICMP error reads "icmp TYPE/CODE mtu N seq N". */
-#define expect_client(c, text) exchange_expect(c, SIDE_CLIENT, text, __FILE__, __LINE__)
-#define expect_router(c, text) exchange_expect(c, SIDE_ROUTER, text, __FILE__, __LINE__)
-#define expect_silence(x)      exchange_expect_silence(x, __FILE__, __LINE__)
+#define expect_client(c, text)      exchange_expect(c, SIDE_CLIENT, text, __FILE__, __LINE__)
+#define expect_router(c, text)      exchange_expect(c, SIDE_ROUTER, text, __FILE__, __LINE__)
+#define expect_silence(x)           exchange_expect_silence(x, __FILE__, __LINE__)
 #define expect_count(x, counter, n) exchange_expect_count(x, counter, #counter, n, __FILE__, __LINE__)
-#define expect_state(c, state) exchange_expect_state(c, state, __FILE__, __LINE__)
+#define expect_state(c, state)      exchange_expect_state(c, state, __FILE__, __LINE__)
 void exchange_expect(struct conn *c, enum side side, const char *text, const char *file, int line);
 void exchange_expect_silence(struct exchange *x, const char *file, int line);
 void exchange_expect_count(struct exchange *x, enum counter counter, const char *name, uint64_t n, const char *file,
-			   int line);
+                           int line);
 /* FLOW_FREE: the worker has no flow of this connection. */
 void exchange_expect_state(struct conn *c, enum flow_state state, const char *file, int line);
 /* Takes the next frame, whatever it is. */

@@ -1,5 +1,5 @@
-/* The frames of an exchange: from a script's text to bytes, and from what leaves to text, with everything checked that the
- * text does not say. See exchange.h. */
+/* The frames of an exchange: from a script's text to bytes, and from what leaves to text, with everything checked that
+ * the text does not say. See exchange.h. */
 #include "exchange.h"
 
 #include <stdio.h>
@@ -22,7 +22,7 @@ static uint8_t router_byte(uint32_t offset)
 }
 
 static void finish_ip(uint8_t *ip_header, uint16_t total, uint8_t protocol, uint8_t ttl, const struct address *source,
-		      const struct address *destination)
+                      const struct address *destination)
 {
 	memset(ip_header, 0, 20);
 	ip_header[0] = 0x45;
@@ -72,9 +72,9 @@ static struct segment_bases bases_of(const struct conn *c, enum side side, bool 
 {
 	if (side == SIDE_CLIENT) /* seen by the client */
 		return out ? (struct segment_bases){c->our_isn, c->client_isn, c->client_isn}
-			   : (struct segment_bases){c->client_isn, c->our_isn, c->our_isn};
+		           : (struct segment_bases){c->client_isn, c->our_isn, c->our_isn};
 	return out ? (struct segment_bases){c->client_isn, c->router_isn, c->router_isn}
-		   : (struct segment_bases){c->router_isn, c->client_isn, c->client_isn};
+	           : (struct segment_bases){c->router_isn, c->client_isn, c->client_isn};
 }
 
 uint16_t client_frame(struct conn *c, uint8_t frame[static EXCHANGE_FRAME_ROOM], const char *text, const void *bytes)
@@ -84,7 +84,8 @@ uint16_t client_frame(struct conn *c, uint8_t frame[static EXCHANGE_FRAME_ROOM],
 	uint8_t *payload = frame + 54 + line.options_len;
 	for (uint32_t i = 0; i < line.payload_len; i++)
 		payload[i] = bytes ? ((const uint8_t *)bytes)[i] : client_byte(c, line.seq - c->client_isn - 1 + i);
-	struct ends ends = {exchange_port_macs[c->port], c->client_mac, c->client, ip(EXCHANGE_VIP), c->client_port, c->vip_port};
+	struct ends ends = {
+	    exchange_port_macs[c->port], c->client_mac, c->client, ip(EXCHANGE_VIP), c->client_port, c->vip_port};
 	return build(frame, &ends, &line);
 }
 
@@ -169,7 +170,8 @@ static const char *misfit(struct conn *c, enum side side, const struct sent_fram
 	return NULL;
 }
 
-static const char *check_payload(struct conn *c, enum side side, const struct segment_line *line, const uint8_t *payload)
+static const char *check_payload(struct conn *c, enum side side, const struct segment_line *line,
+                                 const uint8_t *payload)
 {
 	if (side == SIDE_CLIENT && !c->router_talks) {
 		if (c->answer_len + line->payload_len >= sizeof(c->answer))
@@ -189,11 +191,11 @@ static struct segment_line line_of(const struct sent_frame *sent)
 {
 	const uint8_t *tcp = sent->data + 34;
 	struct segment_line line = {
-		.seq = get_be32(tcp + 4),
-		.ack = get_be32(tcp + 8),
-		.window = get_be16(tcp + 14),
-		.flags = tcp[13],
-		.ttl = sent->data[22],
+	    .seq = get_be32(tcp + 4),
+	    .ack = get_be32(tcp + 8),
+	    .window = get_be16(tcp + 14),
+	    .flags = tcp[13],
+	    .ttl = sent->data[22],
 	};
 	line.options_len = (uint8_t)((tcp[12] >> 4) * 4 - 20);
 	line.payload_len = (uint16_t)(sent->len - 54 - line.options_len);
@@ -217,7 +219,7 @@ static const char *read_icmp(struct conn *c, enum side side, const struct sent_f
 	memcpy(ports, quote + 22, 2);
 	memcpy(ports + 2, quote + 20, 2);
 	snprintf(text, SEGMENT_TEXT_MAX, "icmp %u/%u mtu %u seq %d", icmp[0], icmp[1], get_be16(icmp + 6),
-		 (int32_t)(get_be32(quote + 24) - (side == SIDE_CLIENT ? c->client_isn : c->router_isn)));
+	         (int32_t)(get_be32(quote + 24) - (side == SIDE_CLIENT ? c->client_isn : c->router_isn)));
 	return misfit(c, side, sent, ports);
 }
 
@@ -263,9 +265,10 @@ static const char *read_sent(struct conn *c, enum side side, const struct sent_f
 void exchange_describe(const struct sent_frame *sent)
 {
 	const uint8_t *d = sent->data;
-	print_error("frame on port %u: %u.%u.%u.%u:%u > %u.%u.%u.%u:%u, protocol %u, flags %02x, seq %u, ack %u, %u bytes\n",
-		    sent->port, d[26], d[27], d[28], d[29], get_be16(d + 34), d[30], d[31], d[32], d[33],
-		    get_be16(d + 36), d[23], d[47], get_be32(d + 38), get_be32(d + 42), sent->len);
+	print_error(
+	    "frame on port %u: %u.%u.%u.%u:%u > %u.%u.%u.%u:%u, protocol %u, flags %02x, seq %u, ack %u, %u bytes\n",
+	    sent->port, d[26], d[27], d[28], d[29], get_be16(d + 34), d[30], d[31], d[32], d[33], get_be16(d + 36),
+	    d[23], d[47], get_be32(d + 38), get_be32(d + 42), sent->len);
 }
 
 void exchange_expect(struct conn *c, enum side side, const char *text, const char *file, int line)

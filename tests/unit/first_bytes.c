@@ -4,7 +4,7 @@
 #include "common/bytes.h"
 
 const char request[REQUEST_LEN + 1] = "GET / HTTP/1.1\r\nHost: " ONE_NAME "\r\n"
-				      "X-Padding: .....................................................\r\n\r\n";
+                                      "X-Padding: .....................................................\r\n\r\n";
 
 void request_write(char *out, const char *name, size_t len)
 {

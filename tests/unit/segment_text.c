@@ -197,7 +197,7 @@ static void write_options(char *text, const struct segment_line *line, const str
 }
 
 void segment_line_write(char text[static SEGMENT_TEXT_MAX], const struct segment_line *line,
-			const struct segment_bases *bases)
+                        const struct segment_bases *bases)
 {
 	static const char order[] = "FSRPUEC.";
 	text[0] = '\0';

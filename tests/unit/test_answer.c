@@ -111,7 +111,7 @@ static void not_served_on_this_port(void **state)
 	struct conn *c = get(x, 40000, SECURE_NAME);
 	take_answer(c);
 	expect_text(c, "503 Service Unavailable",
-		    "pointsman: no cluster serves on this port the host name " SECURE_NAME "\n");
+	            "pointsman: no cluster serves on this port the host name " SECURE_NAME "\n");
 	expect_alert(hello(x, 40001, "plain.test"), 112);
 	expect_count(x, counter_answer_not_served, 2);
 	exchange_end(x);
@@ -140,7 +140,7 @@ static void every_host_refused(void **state)
 	c->router_talks = false;
 	take_answer(c);
 	expect_text(c, "503 Service Unavailable",
-		    "pointsman: no router accepted a connection for the host name " ONE_NAME "\n");
+	            "pointsman: no router accepted a connection for the host name " ONE_NAME "\n");
 	tls = hello(x, 40001, SECURE_NAME);
 	for (unsigned i = 0; i < 2; i++) {
 		expect_syn(tls);

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "control/cluster.h"
@@ -99,15 +100,30 @@ static void order_and_text_of_routes(void **state)
 	assert_string_equal(route_format(&a, text), "a.ch");
 }
 
-static void weights(void **state)
+static void copies_own_their_watch(void **state)
 {
 	struct cluster_spec *spec = cluster_create();
-	struct route_spec r = route("a.ch");
-	spec->default_weight = 30;
-	assert_int_equal(route_weight(spec, &r), 30);
-	r.weight_given = true;
-	assert_int_equal(route_weight(spec, &r), 0);
+	spec->source = SOURCE_WATCH;
+	spec->watch = calloc(1, sizeof(*spec->watch));
+	strcpy(spec->watch->server, "https://api:6443");
+	assert_true(cluster_hosts_are_observed(spec));
+	struct cluster_spec *copy = cluster_copy_settings(spec);
 	cluster_free(spec);
+	assert_string_equal(copy->watch->server, "https://api:6443");
+	copy->watch->preset = KUBE_PRESET_STATIC;
+	assert_false(cluster_hosts_are_observed(copy));
+	cluster_free(copy);
+}
+
+static void namespaces_of_the_system(void **state)
+{
+	assert_true(cluster_namespace_is_system("openshift-console"));
+	assert_true(cluster_namespace_is_system("openshift"));
+	assert_true(cluster_namespace_is_system("kube-system"));
+	assert_true(cluster_namespace_is_system("default"));
+	assert_false(cluster_namespace_is_system("default-app"));
+	assert_false(cluster_namespace_is_system("kubeflow"));
+	assert_false(cluster_namespace_is_system(""));
 }
 
 int main(void)
@@ -119,7 +135,8 @@ int main(void)
 	    cmocka_unit_test(route_and_pair_ids),
 	    cmocka_unit_test(ids_are_stable),
 	    cmocka_unit_test(order_and_text_of_routes),
-	    cmocka_unit_test(weights),
+	    cmocka_unit_test(copies_own_their_watch),
+	    cmocka_unit_test(namespaces_of_the_system),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

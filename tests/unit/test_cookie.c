@@ -24,7 +24,7 @@ static struct cookie_tuple tuple(void)
 }
 
 static void expect_verdict(enum cookie_verdict expected, const struct cookie_tuple *of, uint32_t isn, uint32_t cookie,
-			   uint64_t epoch)
+                           uint64_t epoch)
 {
 	struct cookie_options options;
 	assert_int_equal(cookie_check(&secret, of, isn, cookie, epoch, &options), expected);
@@ -80,7 +80,7 @@ static void it_lives_for_this_epoch_and_the_next(void **state)
 		struct cookie_options options;
 		for (uint64_t later = 2; later < 200; later++)
 			assert_int_not_equal(cookie_check(&secret, &of, ISN, cookie, made + later, &options),
-					     COOKIE_VALID);
+			                     COOKIE_VALID);
 		assert_int_not_equal(cookie_check(&secret, &of, ISN, cookie, made - 1, &options), COOKIE_VALID);
 	}
 }

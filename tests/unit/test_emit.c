@@ -16,14 +16,10 @@ static void resets_answer_what_they_got(void **state)
 		enum { FROM_ACK, FROM_SEQ } numbers;
 		uint32_t number; /* relative: of the RST's SEQ, or of its ACK */
 	} cases[] = {
-	    {". 100 ack 200 win 500", FROM_ACK, 200},
-	    {"P. 100:150 ack 200 win 500", FROM_ACK, 200},
-	    {"F. 100 ack 0 win 500", FROM_ACK, 0},
-	    {"S. 100 ack 4294967295 win 500", FROM_ACK, 4294967295},
-	    {"S 100 win 500", FROM_SEQ, 101},
-	    {"- 100 win 500", FROM_SEQ, 100},
-	    {"P 100:150 win 500", FROM_SEQ, 150},
-	    {"FP 100:150 win 500", FROM_SEQ, 151},
+	    {". 100 ack 200 win 500", FROM_ACK, 200}, {"P. 100:150 ack 200 win 500", FROM_ACK, 200},
+	    {"F. 100 ack 0 win 500", FROM_ACK, 0},    {"S. 100 ack 4294967295 win 500", FROM_ACK, 4294967295},
+	    {"S 100 win 500", FROM_SEQ, 101},         {"- 100 win 500", FROM_SEQ, 100},
+	    {"P 100:150 win 500", FROM_SEQ, 150},     {"FP 100:150 win 500", FROM_SEQ, 151},
 	    {"FS 100 win 500", FROM_SEQ, 102},
 	};
 	struct exchange *x = exchange_begin(state);

@@ -34,10 +34,11 @@ static int teardown(void **state)
 }
 
 /* A table with `hosts` hosts. */
-static struct table *table_of(uint64_t revision, uint32_t hosts, uint8_t healthy)
+static struct table *table_of(uint64_t revision, uint32_t hosts, uint8_t healthy, bool partial)
 {
 	struct table *table = calloc(1, sizeof(*table));
 	table->revision = revision;
+	table->partial = partial;
 	table->host_count = hosts;
 	table->hosts = calloc(hosts + 1, sizeof(*table->hosts));
 	for (uint32_t i = 0; i < hosts; i++)
@@ -55,20 +56,23 @@ static void the_start_is_announced(void **state)
 
 static void first_a_resync_then_differences(void **state)
 {
-	feed_table(&feed, table_of(1, 2, 0));
+	assert_true(feed_wants_all(&feed));
+	feed_table(&feed, table_of(1, 2, 0, false));
 	assert_true(feed_idle(&feed));
 	assert_int_equal(feed_applied(&feed), 1);
 	assert_int_equal(fake_link.workers[1].count, 4);
 	assert_int_equal(fake_link.workers[1].messages[0].type, MESSAGE_SYNC_BEGIN);
 	assert_int_equal(fake_link.workers[1].messages[0].sequence, 1);
 	fake_link_forget();
-	feed_table(&feed, table_of(2, 2, 1));
+	assert_false(feed_wants_all(&feed));
+	feed_table(&feed, table_of(2, 2, 1, true));
 	assert_int_equal(fake_link.workers[0].count, 3);
 	assert_int_equal(fake_link.workers[0].messages[2].type, MESSAGE_BATCH_END);
 	assert_int_equal(feed_applied(&feed), 2);
 	fake_link_forget();
 	feed.resync = true;
-	feed_table(&feed, table_of(2, 2, 1));
+	assert_true(feed_wants_all(&feed));
+	feed_table(&feed, table_of(2, 2, 1, false));
 	assert_int_equal(fake_link.workers[0].count, 4);
 	assert_int_equal(fake_link.workers[0].faults + fake_link.workers[1].faults, 0);
 }
@@ -76,7 +80,7 @@ static void first_a_resync_then_differences(void **state)
 static void a_full_ring_makes_only_the_feed_wait(void **state)
 {
 	room[1] = 0;
-	feed_table(&feed, table_of(1, 6, 0));
+	feed_table(&feed, table_of(1, 6, 0, false));
 	assert_false(feed_idle(&feed));
 	assert_int_equal(fake_link.workers[0].count, 8);
 	assert_int_equal(feed_worker_applied(&feed, 0), 1);
@@ -95,7 +99,7 @@ static void a_full_ring_makes_only_the_feed_wait(void **state)
 static void acknowledgements_of_another_start_do_not_count(void **state)
 {
 	fake_link.acknowledge = false;
-	feed_table(&feed, table_of(3, 1, 0));
+	feed_table(&feed, table_of(3, 1, 0, false));
 	struct shared_worker *worker = shared_worker_at(fake_link.shared, 0);
 	shared_set(&worker->applied_revision, 9);
 	shared_set(&worker->applied_start, 76);

@@ -160,7 +160,7 @@ static void no_two_flows_share_a_port(void **state)
 	for (struct conn *a = x->conns; a; a = a->next)
 		for (struct conn *b = a->next; b; b = b->next)
 			assert_false(a->local_port == b->local_port && address_equal(&a->local, &b->local) &&
-				     address_equal(&a->router, &b->router));
+			             address_equal(&a->router, &b->router));
 	exchange_end(x);
 }
 
@@ -230,10 +230,12 @@ static void random_ends_give_everything_back(void **state)
 		unsigned stage = (unsigned)(random_next(&random) % 4);
 		stages[stage](c);
 		const char *client_ends[] = {"R 101 win 0", "F. 101 ack 1 win 500", "R 1 win 0", ". 101 ack 1 win 500"};
-		const char *router_ends[] = {"R 1 win 0", "F. 1 ack 101 win 400", "R. 0 ack 1 win 0", ". 1 ack 101 win 400"};
+		const char *router_ends[] = {"R 1 win 0", "F. 1 ack 101 win 400", "R. 0 ack 1 win 0",
+		                             ". 1 ack 101 win 400"};
 		for (unsigned n = 0; n < 3; n++) {
 			bool client = stage == 0 || random_next(&random) % 2;
-			(client ? client_sends : router_sends)(c, (client ? client_ends : router_ends)[random_next(&random) % 4]);
+			(client ? client_sends
+			        : router_sends)(c, (client ? client_ends : router_ends)[random_next(&random) % 4]);
 			x->sent_first = x->sent_count = 0;
 		}
 		pass_ms(x, (uint32_t)(random_next(&random) % 100));

@@ -16,8 +16,8 @@ static void options_follow_the_client(void **state)
 	    {"mss 88", "mss 1460"},
 	    {"ws 14", "mss 1460 ws 7"},
 	    {"mss 1460 sackok raw 080a0000000100000000 ws 7", "mss 1460 ws 7 sackok"}, /* timestamps */
-	    {"mss 1460 raw 22028a9b raw fd04dead", "mss 1460"},			       /* TFO and unknown */
-	    {"mss 1460 raw 0700", "mss 1460"},					       /* length 0 ends the walk */
+	    {"mss 1460 raw 22028a9b raw fd04dead", "mss 1460"},                        /* TFO and unknown */
+	    {"mss 1460 raw 0700", "mss 1460"},                                         /* length 0 ends the walk */
 	    {"raw 0203ff", "mss 1460"},
 	};
 	struct exchange *x = exchange_begin(state);
@@ -67,12 +67,9 @@ static void our_mss_is_what_every_way_takes(void **state)
 		uint16_t client_mss, north, south;
 		const char *answer;
 	} cases[] = {
-	    {1460, 1500, 1500, "S. 0 ack 1 win 16384 mss 1460"},
-	    {1400, 1500, 1500, "S. 0 ack 1 win 16384 mss 1400"},
-	    {8960, 9000, 9000, "S. 0 ack 1 win 16384 mss 8960"},
-	    {8960, 9000, 1500, "S. 0 ack 1 win 16384 mss 1460"},
-	    {1460, 1500, 1400, "S. 0 ack 1 win 16384 mss 1360"},
-	    {1460, 1300, 1500, "S. 0 ack 1 win 16384 mss 1260"},
+	    {1460, 1500, 1500, "S. 0 ack 1 win 16384 mss 1460"}, {1400, 1500, 1500, "S. 0 ack 1 win 16384 mss 1400"},
+	    {8960, 9000, 9000, "S. 0 ack 1 win 16384 mss 8960"}, {8960, 9000, 1500, "S. 0 ack 1 win 16384 mss 1460"},
+	    {1460, 1500, 1400, "S. 0 ack 1 win 16384 mss 1360"}, {1460, 1300, 1500, "S. 0 ack 1 win 16384 mss 1260"},
 	};
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct exchange *x = *state;
@@ -142,7 +139,7 @@ static void a_flow_is_born_of_the_acknowledgement(void **state)
 	    {". 1 ack 1 win 500", FLOW_HEAD},
 	    {"P. 1:11 ack 1 win 500", FLOW_HEAD},
 	    {"FP. 1:11 ack 1 win 500", FLOW_ANSWER}, /* half a request and FIN: 400 */
-	    {"F. 1 ack 1 win 500", FLOW_ANSWER},	   /* closed without a byte */
+	    {"F. 1 ack 1 win 500", FLOW_ANSWER},     /* closed without a byte */
 	    {"P. 1:101 ack 1 win 500", FLOW_CONNECTING},
 	    {". 1 ack 2 win 500", FLOW_FREE}, /* so near that the first part is right: silence */
 	    {". 1 ack 0 win 500", FLOW_FREE},

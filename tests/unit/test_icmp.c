@@ -1,5 +1,5 @@
-/* icmp.c: "too big" is translated for the endpoint whose packet it was, "unreachable" matters only while connecting, and
- * all of it only for a sequence number in flight (RFC 5927). */
+/* icmp.c: "too big" is translated for the endpoint whose packet it was, "unreachable" matters only while connecting,
+ * and all of it only for a sequence number in flight (RFC 5927). */
 #include "exchange.h"
 
 #include "common/bytes.h"

@@ -88,7 +88,7 @@ static void held_bytes_go_in_segments_that_fit(void **state)
 static void a_large_mss_is_cut_to_the_port(void **state)
 {
 	static const char *const offers[] = {"S. 0 ack 1 win 65535 mss 8960 sackok ws 7",
-					     "S. 0 ack 1 win 65535 mss 65495 sackok ws 7"};
+	                                     "S. 0 ack 1 win 65535 mss 65495 sackok ws 7"};
 	for (unsigned i = 0; i < 2; i++) {
 		struct exchange *x = exchange_begin(state);
 		struct conn *c = connecting_with_3000(x);
@@ -316,7 +316,7 @@ static void windows_are_converted(void **state)
 {
 	static const struct {
 		const char *client, *router;
-		uint16_t in, out;	  /* from the router host to the client */
+		uint16_t in, out;           /* from the router host to the client */
 		uint16_t back_in, back_out; /* from the client to the router host */
 	} cases[] = {
 	    {"mss 1460 ws 7", "mss 1460 ws 7", 400, 400, 500, 500},

@@ -71,7 +71,7 @@ static void recorded_answers(void **state)
 	    {"route-crd-404", "status 404: the API does not know this resource", KUBE_DENIED, 0},
 	    {"list-continue-410",
 	     "status 410: the API has forgotten this version: \"The provided continue parameter is too old to "
-	     "display a consistent list result. You can start a n...\"",
+	     "display a consistent list result. You can start ...\"",
 	     KUBE_GONE, 0},
 	    {"list-future-rv-504", "status 504: \"Timeout: Too large resource version: 99999999, current: 226\"",
 	     KUBE_AWAY, 1000},

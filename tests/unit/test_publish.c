@@ -77,10 +77,12 @@ static void gone_ones_come_first(void **state)
 {
 	struct table_host old[] = {host(0, 1, 1), host(1, 1, 1), host(2, 1, 1), host(3, 1, 1)};
 	struct table_host new[] = {host(0, 1, 1), host(1, 2, 1), host(3, 1, 0), host(4, 1, 1)};
-	struct message_route old_routes[] = {route(1, 5), route(2, 5), route(3, 5)};
-	struct message_route new_routes[] = {route(1, 6), route(3, 5), route(4, 5)};
-	struct table before = table_of(1, old, 4, old_routes, 3), after = table_of(2, new, 4, new_routes, 3);
+	struct message_route routes[] = {route(1, 6), route(4, 5)};
+	struct message_route_gone gone[] = {{.id = 2, .name = route(2, 5).name}};
+	struct table before = table_of(1, old, 4, NULL, 0), after = table_of(2, new, 4, routes, 2);
 	struct message_list list = {0};
+	after.gone = gone;
+	after.gone_count = 1;
 	after.listener_count = before.listener_count = 2;
 	after.listeners[1].cluster = 3;
 	publish_difference(&before, &after, &list);
@@ -116,7 +118,7 @@ static void an_announced_host_is_sent_unchanged(void **state)
 	message_list_free(&list);
 }
 
-static void many_changes_become_a_resync(void **state)
+static void many_changes_become_several_batches(void **state)
 {
 	struct table_host old[MESSAGE_BATCH_MAX + 1], new[MESSAGE_BATCH_MAX + 1];
 	struct message_list list = {0};
@@ -133,7 +135,11 @@ static void many_changes_become_a_resync(void **state)
 	before.host_count = after.host_count = MESSAGE_BATCH_MAX + 1;
 	publish_difference(&before, &after, &list);
 	assert_int_equal(list.count, MESSAGE_BATCH_MAX + 3);
-	assert_int_equal(list.messages[0].type, MESSAGE_SYNC_BEGIN);
+	assert_int_equal(list.messages[MESSAGE_BATCH_MAX].type, MESSAGE_BATCH_END);
+	assert_int_equal(list.messages[MESSAGE_BATCH_MAX].end.revision, 1);
+	assert_int_equal(list.messages[MESSAGE_BATCH_MAX + 1].host.slot, MESSAGE_BATCH_MAX);
+	assert_int_equal(list.messages[MESSAGE_BATCH_MAX + 2].type, MESSAGE_BATCH_END);
+	assert_int_equal(list.messages[MESSAGE_BATCH_MAX + 2].end.revision, 2);
 	message_list_free(&list);
 }
 
@@ -172,22 +178,32 @@ static void random_tables_arrive(void **state)
 	struct seeded_random random;
 	random.state = 20261120;
 	struct table_host hosts[2][SLOTS];
-	struct message_route routes[2][SLOTS];
+	struct message_route routes[SLOTS];
+	struct message_route_gone gone[SLOTS];
 	struct model model = {0};
 	struct table tables[2] = {0};
 	for (unsigned round = 0; round < 2000; round++) {
 		struct table *before = &tables[round % 2], *after = &tables[1 - round % 2];
 		struct model wanted = {0};
-		*after = table_of(round, hosts[1 - round % 2], 0, routes[1 - round % 2], 0);
+		memcpy(wanted.routes, model.routes, sizeof(wanted.routes));
+		*after = table_of(round, hosts[1 - round % 2], 0, routes, 0);
+		after->gone = gone;
 		for (uint32_t i = 0; i < SLOTS; i++) {
 			if ((random_next(&random) % 3) > 0) {
 				after->hosts[after->host_count] = host(i, 1 + (uint32_t)(random_next(&random) % 2),
 				                                       (uint8_t)(random_next(&random) % 2));
 				wanted.hosts[i] = after->hosts[after->host_count++].message;
 			}
-			if ((random_next(&random) % 3) > 0) {
-				after->routes[after->route_count] = route(i, (uint16_t)(random_next(&random) % 3));
-				wanted.routes[i] = after->routes[after->route_count++];
+			switch (random_next(&random) % 3) {
+			case 0:
+				routes[after->route_count] = route(i, (uint16_t)(random_next(&random) % 3));
+				wanted.routes[i] = routes[after->route_count++];
+				break;
+			case 1:
+				gone[after->gone_count++] =
+				    (struct message_route_gone){.id = i, .name = route(i, 0).name};
+				memset(&wanted.routes[i], 0, sizeof(wanted.routes[i]));
+				break;
 			}
 		}
 		struct message_list list = {0};
@@ -202,9 +218,12 @@ static void random_tables_arrive(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_resync_is_the_whole_table),  cmocka_unit_test(no_difference_is_only_an_end),
-	    cmocka_unit_test(gone_ones_come_first),         cmocka_unit_test(an_announced_host_is_sent_unchanged),
-	    cmocka_unit_test(many_changes_become_a_resync), cmocka_unit_test(random_tables_arrive),
+	    cmocka_unit_test(a_resync_is_the_whole_table),
+	    cmocka_unit_test(no_difference_is_only_an_end),
+	    cmocka_unit_test(gone_ones_come_first),
+	    cmocka_unit_test(an_announced_host_is_sent_unchanged),
+	    cmocka_unit_test(many_changes_become_several_batches),
+	    cmocka_unit_test(random_tables_arrive),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

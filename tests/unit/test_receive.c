@@ -323,7 +323,8 @@ struct burst {
 static void add(struct exchange *x, struct burst *burst, uint8_t port, const uint8_t *bytes, uint16_t len)
 {
 	struct frame *frame = &burst->frames[burst->count++];
-	*frame = (struct frame){.data = malloc(EXCHANGE_FRAME_ROOM), .len = len, .room = EXCHANGE_FRAME_ROOM, .port = port};
+	*frame =
+	    (struct frame){.data = malloc(EXCHANGE_FRAME_ROOM), .len = len, .room = EXCHANGE_FRAME_ROOM, .port = port};
 	frame->handle = frame->data;
 	memcpy(frame->data, bytes, len);
 	x->frames_out++;
@@ -366,7 +367,7 @@ static void a_full_burst_of_anything(void **state)
 		for (unsigned i = 0; i < WORKER_BURST_MAX; i++) {
 			uint8_t bytes[EXCHANGE_FRAME_ROOM];
 			uint16_t len = i % 2 ? client_frame(c, bytes, "P. 101:121 ack 1 win 500", NULL)
-					     : router_frame(c, bytes, "P. 1:21 ack 101 win 400");
+			                     : router_frame(c, bytes, "P. 1:21 ack 101 win 400");
 			for (uint64_t n = random_next(&random) % 4; n > 0; n--)
 				bytes[random_next(&random) % len] ^= (uint8_t)(1 << random_next(&random) % 8);
 			if (random_next(&random) % 8 == 0)

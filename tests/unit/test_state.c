@@ -216,14 +216,14 @@ static void routes_are_sorted_by_name_then_cluster(void **unused)
 	size_t count;
 	state_put(&state, ose1(), 0, 100);
 	state_put(&state, ose2(), 0, 100);
-	struct route_place *places = state_routes(&state, &count);
-	assert_int_equal(count, 3);
-	assert_string_equal(places[0].route->name.text, "app1.ch");
-	assert_int_equal(places[0].cluster->index, 0);
-	assert_string_equal(places[1].route->name.text, "app1.ch");
-	assert_int_equal(places[1].cluster->index, 1);
-	assert_string_equal(places[2].route->name.text, "only1.ch");
-	free(places);
+	struct name **names = names_sorted(&state.names, &count);
+	assert_int_equal(count, 2);
+	assert_string_equal(names[0]->host.text, "app1.ch");
+	assert_int_equal(names[0]->pair_count, 2);
+	assert_int_equal(names[0]->pairs[0].cluster, 0);
+	assert_int_equal(names[0]->pairs[1].cluster, 1);
+	assert_string_equal(names[1]->host.text, "only1.ch");
+	free(names);
 	state_free(&state);
 }
 

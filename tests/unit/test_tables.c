@@ -282,8 +282,7 @@ static void only_what_belongs_into_a_table_is_applied(void **state)
 
 static int32_t *credit(struct tables *tables, unsigned share)
 {
-	const struct table_route *app = route(tables, "app.test");
-	return tables_credit(tables, app, &app->shares[share]);
+	return tables_credit(tables, route(tables, "app.test"), share);
 }
 
 static void same_shares_keep_their_credit(void **state)

@@ -44,8 +44,9 @@ static void nothing_set_nothing_expires(void **state)
 /* At the borders of the levels, and with the clock at the borders of its slots. */
 static void it_expires_on_the_millisecond(void **state)
 {
-	static const uint32_t delays[] = {1,	 2,	255,   256,    257,    511,	 512,	       65535,	   65536,
-					  65537, 65791, 65792, 131071, 131072, 16000000, DELAY_LIMIT - 1, DELAY_LIMIT};
+	static const uint32_t delays[] = {1,          2,     255,   256,   257,    511,    512,      65535,
+	                                  65536,      65537, 65791, 65792, 131071, 131072, 16000000, DELAY_LIMIT - 1,
+	                                  DELAY_LIMIT};
 	static const uint32_t starts[] = {0, 1, 255, 256, 65535, 65536, 0xfffffeff, 0xffffff00, 0xffffffff, 0xff010001};
 	for (unsigned s = 0; s < sizeof(starts) / sizeof(starts[0]); s++) {
 		for (unsigned d = 0; d < sizeof(delays) / sizeof(delays[0]) - (s > 3 ? 3 : 0); d++) {

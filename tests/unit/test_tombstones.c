@@ -137,12 +137,9 @@ static void random_use_matches_a_plain_list(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(an_entry_takes_sixteen_bytes),
-	    cmocka_unit_test(it_lives_as_long_as_a_cookie),
-	    cmocka_unit_test(full_is_full_until_the_oldest_ends),
-	    cmocka_unit_test(colliding_hashes_are_told_apart),
-	    cmocka_unit_test(one_entry_is_enough_of_a_table),
-	    cmocka_unit_test(random_use_matches_a_plain_list),
+	    cmocka_unit_test(an_entry_takes_sixteen_bytes),       cmocka_unit_test(it_lives_as_long_as_a_cookie),
+	    cmocka_unit_test(full_is_full_until_the_oldest_ends), cmocka_unit_test(colliding_hashes_are_told_apart),
+	    cmocka_unit_test(one_entry_is_enough_of_a_table),     cmocka_unit_test(random_use_matches_a_plain_list),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -290,7 +290,8 @@ static void no_new_connections_when_ending(void **state)
 static void everybody_is_reset(void **state)
 {
 	struct exchange *x = exchange_begin(state);
-	struct conn *spliced = conn_spliced(x, 40000), *lingering = conn_spliced(x, 40001), *joining = conn_new(x, 40002);
+	struct conn *spliced = conn_spliced(x, 40000), *lingering = conn_spliced(x, 40001),
+	            *joining = conn_new(x, 40002);
 	struct conn *connecting = conn_new(x, 40003), *head = conn_new(x, 40004), *answer = conn_new(x, 40005);
 	client_sends(spliced, "P. 101:201 ack 1 win 500");
 	expect_router(spliced, "P. 101:201 ack 1 win 500 fwd");

@@ -1,0 +1,89 @@
+"""The API servers of the demo's clusters: stand-ins (tests/apiserver) with a Route for each name that a cluster serves and
+a router Pod for each of its router hosts. TLS by the demo's authority, a token for each cluster."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+from . import names
+from .certificates import make_certificate
+from .supervisor import Service, await_true
+
+_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, f"{_ROOT}/tests")
+
+from apiserver import client, samples  # noqa: E402  pylint: disable=wrong-import-position
+
+WEIGHTS = {"app1.ch": (10, 80), "app1.localhost": (10, 80), names.PASSTHROUGH: (50, 50)}  # ose1, ose2
+NAMESPACE = "shop"
+BORN = "2026-01-02T03:04:05Z"  # of everything that is there from the beginning
+
+
+def control_socket(run_dir: str, cluster: names.Cluster) -> str:
+    """Where the stand-in is administered."""
+    return f"{run_dir}/apis/{cluster.name}.sock"
+
+
+def token_file(run_dir: str, cluster: names.Cluster) -> str:
+    """The token with which pointsman reads."""
+    return f"{run_dir}/apis/{cluster.name}.token"
+
+
+def standin(run_dir: str, cluster: names.Cluster) -> client.Standin:
+    """The administration of a cluster's API server that runs."""
+    return client.Standin(control_socket(run_dir, cluster))
+
+
+def route_name(host: str) -> str:
+    """The name of the Route for a host: app1-ch"""
+    return host.replace("*.", "any.").replace(".", "-")
+
+
+def route(host: str, weight: int | None = None) -> dict:
+    """A Route as the demo has them."""
+    if host == names.PASSTHROUGH:
+        return samples.route(route_name(host), host, NAMESPACE, weight, "passthrough", created=BORN)
+    return samples.route(route_name(host), host, NAMESPACE, weight, created=BORN)
+
+
+def first_objects(index: int, cluster: names.Cluster) -> dict:
+    """What the cluster has when the demo begins."""
+    hosts = [*names.EDGE_ROUTES, *cluster.only, names.PASSTHROUGH]
+    routes = [route(host, WEIGHTS[host][index] if host in WEIGHTS else None) for host in hosts]
+    pods = [samples.pod(f"router-default-{address.rsplit('.', 1)[1]}", address) for address in cluster.hosts]
+    return {"routes": routes, "pods": pods}
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w", encoding="ascii") as file:
+        file.write(text)
+
+
+def prepare(run_dir: str, bookmark_seconds: float = 60.0) -> list[Service]:
+    """Writes certificates, tokens and first objects; returns the programs."""
+    directory = f"{run_dir}/apis"
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    services = []
+    for index, cluster in enumerate(names.CLUSTERS):
+        base = f"{directory}/{cluster.name}"
+        token = f"token-of-{cluster.name}"
+        certificate = make_certificate(f"{run_dir}/certs", f"{cluster.name}-api", f"/O={cluster.name}/CN=api",
+                                       (cluster.api, f"api.{cluster.name}.demo.ch"))
+        _write(token_file(run_dir, cluster), token + "\n")
+        _write(f"{base}.tokens.json", json.dumps(
+            {token: {"user": "system:serviceaccount:pointsman:pointsman", "role": "reader"}}))
+        _write(f"{base}.seed.json", json.dumps(first_objects(index, cluster)))
+        argv = client.command(control_socket(run_dir, cluster), "--listen", f"{cluster.api}:{names.API_PORT}",
+                              "--certificate", certificate, "--tokens", f"{base}.tokens.json",
+                              "--seed", f"{base}.seed.json", "--domain", f"apps.{cluster.name}.demo.ch",
+                              "--bookmark-seconds", str(bookmark_seconds))
+        services.append(Service(f"api-{cluster.name}", argv, cluster.namespace, names.other_cores()))
+    return services
+
+
+def await_answering(run_dir: str, seconds: float = 15.0) -> None:
+    """Waits until every API server answers."""
+    for cluster in names.CLUSTERS:
+        await_true(lambda api=standin(run_dir, cluster): api.state(), seconds, f"the API server of {cluster.name} answers")
