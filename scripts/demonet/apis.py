@@ -38,7 +38,7 @@ def standin(run_dir: str, cluster: names.Cluster) -> client.Standin:
 
 def route_name(host: str) -> str:
     """The name of the Route for a host: app1-ch"""
-    return host.replace("*.", "any.").replace(".", "-")
+    return host.lower().replace("*.", "any.").replace(".", "-")
 
 
 def route(host: str, weight: int | None = None) -> dict:

@@ -115,6 +115,56 @@ static bool io_ask(void *context, const struct address *destination, bool manage
 
 /* ---- from the links to the worker and to the hosts ---- */
 
+/* One of some thousand later segments of a connection looks like a first one, as the length of the cookie's hash has it
+ * (test_sim_handshake counts that). Long runs of chance must not stumble over it. */
+static bool looks_first(struct rig *rig, const struct frame *frame, struct cookie_tuple *tuple)
+{
+	struct sim_segment segment;
+	struct cookie_options options;
+	if (sim_segment_read(frame->data, frame->len, &segment) != NULL || segment.destination != RIG_VIP ||
+	    (segment.flags & (SIM_SYN | SIM_RST | SIM_ACK)) != SIM_ACK || app_has_isn(rig, segment.seq - 1))
+		return false;
+	*tuple = (struct cookie_tuple){
+	    .client = rig_address(segment.source),
+	    .vip = rig_address(segment.destination),
+	    .client_port = segment.source_port,
+	    .vip_port = segment.destination_port,
+	};
+	uint64_t epoch = rig->sim->now / 1000 / COOKIE_EPOCH_MS;
+	return cookie_check(&rig->cookie_secret, tuple, segment.seq - 1, segment.ack - 1, epoch, &options) ==
+	       COOKIE_VALID;
+}
+
+/* True if the worker would ask the cookie about the packet: no flow that lives is its own. The one place that looks
+ * inside the worker. */
+static bool has_no_flow(struct rig *rig, const struct cookie_tuple *tuple)
+{
+	enum side side;
+	uint64_t hash = key_hash(rig->worker, &tuple->client, &tuple->vip, tuple->client_port, tuple->vip_port);
+	const struct flow *flow =
+	    flow_find(rig->worker, hash, &tuple->client, &tuple->vip, tuple->client_port, tuple->vip_port, &side);
+	return !flow || flow->state == FLOW_LINGERING;
+}
+
+/* A burst, in one piece but for such segments: those get lost. */
+static void receive_burst(struct rig *rig, struct frame *frames, unsigned count)
+{
+	struct cookie_tuple tuple;
+	unsigned from = 0;
+	for (unsigned i = 0; i < count && !rig->wild_births; i++) {
+		if (!looks_first(rig, &frames[i], &tuple))
+			continue;
+		worker_receive(rig->worker, frames + from, i - from, rig->sim->now);
+		from = i;
+		if (has_no_flow(rig, &tuple)) {
+			sim_note(rig->sim, "a later segment looks like a first one");
+			frame_give(rig, &frames[from++]);
+			rig->received--;
+		}
+	}
+	worker_receive(rig->worker, frames + from, count - from, rig->sim->now);
+}
+
 static void poll_ports(void *context)
 {
 	struct rig *rig = context;
@@ -125,7 +175,7 @@ static void poll_ports(void *context)
 		memcpy(burst, rig->rx[port], count * sizeof(burst[0]));
 		for (unsigned done = 0; done < count;) {
 			unsigned n = count - done < WORKER_BURST_MAX ? count - done : WORKER_BURST_MAX;
-			worker_receive(rig->worker, burst + done, n, rig->sim->now);
+			receive_burst(rig, burst + done, n);
 			done += n;
 		}
 	}
@@ -148,55 +198,14 @@ void rig_inject(struct rig *rig, uint8_t port, const uint8_t *bytes, uint16_t le
 		sim_schedule(rig->sim, &rig->poll, rig->sim->now + sim_below(rig->sim, 20));
 }
 
-/* True for a packet that the worker will look at as the first of a connection: no flow that lives is its own. */
-static bool has_no_flow(struct rig *rig, const struct cookie_tuple *tuple)
-{
-	enum side side;
-	uint64_t hash = key_hash(rig->worker, &tuple->client, &tuple->vip, tuple->client_port, tuple->vip_port);
-	const struct flow *flow =
-	    flow_find(rig->worker, hash, &tuple->client, &tuple->vip, tuple->client_port, tuple->vip_port, &side);
-	return !flow || flow->state == FLOW_LINGERING;
-}
-
-/* One of some thousand later segments of a connection looks like a first one, as the length of the cookie's hash has it
- * (test_sim_handshake counts that). Long runs of chance must not stumble over it: it gets lost. This is the one place
- * that looks inside the worker. */
-static bool is_unlucky(struct rig *rig, const uint8_t *frame, uint16_t len)
-{
-	struct sim_segment segment;
-	struct cookie_options options;
-	if (sim_segment_read(frame, len, &segment) != NULL || segment.destination != RIG_VIP ||
-	    (segment.flags & (SIM_SYN | SIM_RST | SIM_ACK)) != SIM_ACK)
-		return false;
-	struct cookie_tuple tuple = {
-	    .client = rig_address(segment.source),
-	    .vip = rig_address(segment.destination),
-	    .client_port = segment.source_port,
-	    .vip_port = segment.destination_port,
-	};
-	uint32_t isn = segment.seq - 1;
-	uint64_t epoch = rig->sim->now / 1000 / COOKIE_EPOCH_MS;
-	return !app_has_isn(rig, isn) &&
-	       cookie_check(&rig->cookie_secret, &tuple, isn, segment.ack - 1, epoch, &options) == COOKIE_VALID &&
-	       has_no_flow(rig, &tuple);
-}
-
-static void arrive_in(struct rig *rig, uint8_t port, const uint8_t *frame, uint16_t len)
-{
-	if (is_unlucky(rig, frame, len))
-		sim_note(rig->sim, "a later segment looks like a first one");
-	else
-		rig_inject(rig, port, frame, len);
-}
-
 static void arrive_north_in(void *context, const uint8_t *frame, uint16_t len, bool corrupted)
 {
-	arrive_in(context, 0, frame, len);
+	rig_inject(context, 0, frame, len);
 }
 
 static void arrive_south_in(void *context, const uint8_t *frame, uint16_t len, bool corrupted)
 {
-	arrive_in(context, 1, frame, len);
+	rig_inject(context, 1, frame, len);
 }
 
 static uint32_t destination_of(const uint8_t *frame)

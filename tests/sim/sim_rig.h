@@ -95,6 +95,7 @@ struct rig {
 	uint64_t received, sent, sent_limit, no_frame;
 	unsigned event_count[4]; /* by type */
 	unsigned asked;
+	bool wild_births; /* a test counts segments that look like the first of a connection by chance */
 	bool strangers;   /* a test sends frames from addresses that nobody has: answers go nowhere */
 	bool answer_asks; /* the "kernel" resolves what it is asked for */
 

@@ -205,7 +205,7 @@ void sim_tcp_pause(struct sim_tcp *tcp, bool paused)
 	tcp->paused = paused;
 	if (paused || tcp->end != SIM_END_NONE || !deliver(tcp))
 		return;
-	if (tcp->consumed + tcp->params.receive_buffer > tcp->rcv_adv)
+	if (!tcp->fin_told && tcp->consumed + tcp->params.receive_buffer > tcp->rcv_adv)
 		sim_tcp_acknowledge(tcp); /* the window opens */
 	if (tcp->state == SIM_FIN_WAIT_2 && tcp->fin_told)
 		sim_tcp_enter_time_wait(tcp);

@@ -124,7 +124,7 @@ static void run_case(unsigned test, unsigned number, const struct answer_case *o
 	if (params)
 		plan.client_params = *params;
 	struct exchange *exchange = app_start(rig, &plan);
-	rig_run_all(rig, 60 * SIM_SECOND);
+	rig_run_all(rig, 600 * (uint64_t)SIM_SECOND);
 	if (loss == 0) {
 		check_answer(rig, exchange, one);
 		rig_expect(rig, one->counter, 1);

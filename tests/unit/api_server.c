@@ -88,8 +88,8 @@ static void acceptable(void *context, uint32_t events)
 
 void api_server_up(struct api_server *server)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(server->port),
-	                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in address = {
+	    .sin_family = AF_INET, .sin_port = htons(server->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(address);
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));

@@ -258,6 +258,8 @@ static void check_idle(struct exchange *x)
 		assert_int_equal(shared_get(&worker->hosts[slot].active), 0);
 	for (unsigned pair = 0; pair < x->config.limits.pairs; pair++)
 		assert_int_equal(shared_get(&worker->pairs[pair].active), 0);
+	for (uint32_t i = 0; i < x->config.limits.connections; i++)
+		assert_int_equal(worker->timers.nodes[i].next, i); /* stopped */
 	for (uint32_t i = 0; i <= worker->flow_table.mask; i++)
 		for (unsigned way = 0; way < FLOW_TABLE_WAYS; way++)
 			assert_int_equal(worker->flow_table.buckets[i].refs[way], FLOW_TABLE_EMPTY);

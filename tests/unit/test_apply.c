@@ -118,6 +118,17 @@ static void a_batch_of_the_full_size(void **state)
 	exchange_end(x);
 }
 
+static void every_batch_begins_empty(void **state)
+{
+	struct exchange *x = exchange_begin(state);
+	uint64_t before = shared_get(&x->worker->block->counters[counter_message_applied]);
+	for (unsigned i = 0; i < 2 * MESSAGE_BATCH_MAX; i++)
+		tell_host(x, i % EXCHANGE_HOSTS, true);
+	expect_count(x, counter_message_applied, before + 2 * MESSAGE_BATCH_MAX);
+	assert_int_equal(x->event_count, 0);
+	exchange_end(x);
+}
+
 /* Nothing of it is applied, and control is asked for everything. */
 static void a_batch_over_the_size_wants_a_resync(void **state)
 {
@@ -265,14 +276,18 @@ static void a_new_start_takes_over(void **state)
 	assert_int_equal(x->event_count, 0);
 	x->start = 78;
 	x->sequence = 0;
-	tell(x, a_route("early.test")); /* before its SYNC_BEGIN */
-	assert_int_equal(discarded(x), 2);
+	tell(x, a_route("early.test"));                 /* before its SYNC_BEGIN */
+	struct message in_line = a_route("early.test"); /* with the number that the old one would have used */
+	message_seal(&in_line, 78, old_sequence + 1);
+	deliver(x, &in_line);
+	assert_int_equal(discarded(x), 3);
 	assert_int_equal(x->event_count, 0);
 	expect_acknowledged(x, 77, 1);
 	tell_everything(x);
 	expect_acknowledged(x, 78, x->revision);
 	assert_true(serves(x, ONE_NAME));
 	assert_false(serves(x, "half.test"));
+	assert_false(serves(x, "early.test"));
 	exchange_end(x);
 }
 
@@ -389,6 +404,7 @@ int main(void)
 	    TEST(a_sync_is_swapped_in_at_its_end),
 	    TEST(a_batch_is_applied_together),
 	    TEST(a_batch_of_the_full_size),
+	    TEST(every_batch_begins_empty),
 	    TEST(a_batch_over_the_size_wants_a_resync),
 	    TEST(a_batch_that_was_begun_ends_with_a_sync),
 	    TEST(a_gap_stops_everything_until_a_sync),

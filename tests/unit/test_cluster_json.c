@@ -82,6 +82,9 @@ static void every_field(void **state)
 	cluster_free(spec);
 }
 
+#define WATCHED(fields, watch)                                                                                         \
+	"{\"name\":\"a\",\"source\":\"watch\"," fields ",\"watch\":{\"server\":\"https://api.a:6443\"" watch "}}"
+
 static void what_is_written_is_read_again(void **state)
 {
 	static const char *const texts[] = {
@@ -90,6 +93,9 @@ static void what_is_written_is_read_again(void **state)
 	    "\"routes\":[{\"host\":\"x.ch\",\"weight\":7},{\"host\":\"*.x.ch\",\"http\":false}]}",
 	    "{\"name\":\"a\",\"source\":\"push\",\"key\":\"K\",\"push_from\":[\"192.0.2.0/24\",\"2001:db8::/"
 	    "32\",\"10.0.0.1\"]}",
+	    WATCHED("\"state\":\"staged\",\"new_routes\":\"active\",\"hold_minutes\":0", ""),
+	    WATCHED("\"hosts\":[{\"name\":\"r1\",\"address\":\"203.0.113.11\"}]",
+	            ",\"routers\":{\"preset\":\"static\"}"),
 	};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		struct json_faults faults = {0};
@@ -111,11 +117,21 @@ static void names_and_sources(void **state)
 	assert_refused("{\"source\":\"static\"}", "$.name", "is missing");
 	assert_refused("{\"name\":\"a b\",\"source\":\"static\"}", "$.name", "\"a b\" is no such name");
 	assert_refused("{\"name\":\"a\"}", "$.source", "is missing");
-	assert_refused("{\"name\":\"a\",\"source\":\"watch\"}", "$.source", "\"watch\" is not known");
+	assert_refused("{\"name\":\"a\",\"source\":\"watch\"}", "$.watch", "is missing");
 	assert_refused("{\"name\":\"a\",\"source\":\"static\",\"key\":\"x\"}", "$.key",
 	               "belongs to \"source\": \"push\" only");
 	assert_refused("{\"name\":\"a\",\"source\":\"static\",\"wieght\":1}", "$", "unknown field \"wieght\"");
 	assert_refused("[]", "$", "is an array");
+	assert_refused("{\"name\":\"a\",\"source\":\"static\",\"watch\":{}}", "$.watch",
+	               "belongs to \"source\": \"watch\" only");
+	assert_refused("{\"name\":\"a\",\"source\":\"push\",\"new_routes\":\"parked\"}", "$.new_routes",
+	               "belongs to \"source\": \"watch\" only");
+	assert_refused("{\"name\":\"a\",\"source\":\"static\",\"hold_minutes\":3}", "$.hold_minutes",
+	               "belongs to \"source\": \"push\" and \"watch\" only");
+	assert_refused("{\"name\":\"a\",\"source\":\"push\",\"hold_minutes\":1441}", "$.hold_minutes",
+	               "is out of range");
+	assert_refused("{\"name\":\"a\",\"source\":\"static\",\"state\":\"off\"}", "$.state",
+	               "\"off\" is not known");
 
 	struct json_faults faults = {0};
 	struct cluster_spec *spec = read_named("{\"source\":\"static\"}", "ose1", &faults);

@@ -133,6 +133,27 @@ static void when_all_refuse_the_client_is_told(void **state)
 	exchange_end(x);
 }
 
+/* The turn of the weights was spent with the first attempt: a retry takes none. */
+static void retries_stay_in_the_cluster_and_cost_no_turn(void **state)
+{
+	static const struct message_share shares[] = {
+	    {.pair = 1, .cluster = 0, .weight = 100, .http = 1, .https = 1},
+	    {.pair = 2, .cluster = 1, .weight = 100, .http = 1, .https = 1},
+	};
+	struct exchange *x = exchange_begin(state);
+	tell(x, route_message(2, APP_NAME, 2, shares));
+	tell_end(x, MESSAGE_BATCH_END);
+	unsigned last = conn_elect(x, 40000, APP_NAME) / 2;
+	for (uint16_t i = 1; i < 10; i++) {
+		unsigned first = conn_elect(x, 40000 + i, APP_NAME);
+		assert_int_equal(first / 2, 1 - last);
+		router_sends(x->conns, "R. 0 ack 1 win 0");
+		assert_int_equal(expect_syn(x->conns), first ^ 1);
+		last = first / 2;
+	}
+	exchange_end(x);
+}
+
 /* Then the next cluster, where the route has a weight. */
 static void the_next_cluster_comes_after_the_last_host(void **state)
 {
@@ -403,6 +424,21 @@ static void the_client_may_go_away(void **state)
 	exchange_end(x);
 }
 
+/* Its RST has the number that we acknowledged, or that of all that came. */
+static void the_clients_reset_may_have_either_number(void **state)
+{
+	static const char *const resets[] = {"R 101 win 0", "R 1 win 0"};
+	struct exchange *x = exchange_begin(state);
+	for (uint16_t i = 0; i < 2; i++) {
+		unsigned slot;
+		struct conn *c = connecting(x, 40000 + i, &slot);
+		client_sends(c, resets[i]);
+		expect_silence(x);
+		expect_state(c, FLOW_FREE);
+	}
+	exchange_end(x);
+}
+
 /* ---- ports run out ---- */
 
 static void without_a_port_the_client_is_told(void **state)
@@ -461,6 +497,7 @@ int main(void)
 	    TEST(the_client_side_isn_may_be_anything),
 	    TEST(a_refusal_leads_to_the_next_host),
 	    TEST(when_all_refuse_the_client_is_told),
+	    TEST(retries_stay_in_the_cluster_and_cost_no_turn),
 	    TEST(the_next_cluster_comes_after_the_last_host),
 	    TEST(a_weight_of_zero_is_no_refuge),
 	    TEST(a_blind_reset_is_no_refusal),
@@ -476,6 +513,7 @@ int main(void)
 	    TEST(what_the_client_sends_meanwhile_is_held),
 	    TEST(a_challenge_acknowledges_nothing_new),
 	    TEST(the_client_may_go_away),
+	    TEST(the_clients_reset_may_have_either_number),
 	    TEST(without_a_port_the_client_is_told),
 	    TEST(ports_are_taken_in_turn),
 	};

@@ -164,6 +164,34 @@ static void no_two_flows_share_a_port(void **state)
 	exchange_end(x);
 }
 
+/* Of two workers, each has every other port; they are given back as what they are. */
+static void ports_of_one_worker_of_two(void **state)
+{
+	struct exchange *x = *state;
+	assert_true(prefix_parse("203.0.113.64/31", &x->config.pool.prefixes[0]));
+	x->config.pool.port_first = 2000;
+	x->config.pool.port_last = 2007;
+	x->count = 2;
+	x->index = 1;
+	exchange_start(x);
+	tell_host(x, 1, false);
+	uint16_t port = 20000;
+	for (unsigned i = 0; i < 24; i++) {
+		struct conn *c;
+		do {
+			c = conn_new(x, port++);
+			client_sends(c, "S 0 win 64240 mss 1460 sackok ws 7");
+		} while (x->sent_count == 0); /* of the other worker */
+		expect_client(c, "S. 0 ack 1 win 16384 mss 1460 ws 7 sackok");
+		client_sends(c, "P. 1:101 ack 1 win 500");
+		expect_syn(c);
+		assert_int_equal(c->local_port, 2001 + 2 * (i % 4));
+		assert_int_equal(c->local.bytes[15], 64 + i / 4 % 2);
+		client_sends(c, "R 101 win 0");
+	}
+	exchange_end(x);
+}
+
 static void http_and_https_have_ports_of_their_own(void **state)
 {
 	struct exchange *x = *state;
@@ -259,6 +287,7 @@ int main(void)
 	    TEST(the_number_of_flows_is_limited),
 	    TEST(a_full_table_has_room_for_a_successor),
 	    TEST(no_two_flows_share_a_port),
+	    TEST(ports_of_one_worker_of_two),
 	    TEST(http_and_https_have_ports_of_their_own),
 	    TEST(a_flow_outlives_its_router_hosts_slot),
 	    TEST(random_ends_give_everything_back),

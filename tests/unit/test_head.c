@@ -149,6 +149,29 @@ static void one_byte_over_the_limit_is_too_large(void **state)
 	exchange_end(x);
 }
 
+/* As soon as the limit is reached, without waiting for the byte that is over it. */
+static void a_full_head_without_an_end_is_too_large(void **state)
+{
+	struct exchange *x = *state;
+	static char head[SMALL_LIMIT + 1];
+	x->config.limits.head_bytes = SMALL_LIMIT;
+	exchange_start(x);
+	struct conn *c = conn_new(x, 40000);
+	request_write(head, ONE_NAME, SMALL_LIMIT + 1);
+	c->say = (const uint8_t *)head;
+	c->say_len = SMALL_LIMIT + 1;
+	conn_handshake(c);
+	client_sends(c, "P. 1:1001 ack 1 win 500");
+	expect_client(c, ". 1 ack 1001 win 9");
+	client_sends(c, "P. 1001:2048 ack 1 win 500");
+	expect_client(c, ". 1 ack 2048 win 1");
+	client_sends(c, "P. 2048:2049 ack 1 win 500");
+	exchange_take(x);
+	expect_state(c, FLOW_ANSWER);
+	expect_count(x, counter_answer_too_large, 1);
+	exchange_end(x);
+}
+
 static void the_limit_counts_without_scaling_too(void **state)
 {
 	for (uint32_t over = 0; over <= 1; over++) {
@@ -446,6 +469,7 @@ int main(void)
 	    TEST(numbers_wrap_inside_the_head),
 	    TEST(a_head_of_exactly_the_limit),
 	    TEST(one_byte_over_the_limit_is_too_large),
+	    TEST(a_full_head_without_an_end_is_too_large),
 	    TEST(the_limit_counts_without_scaling_too),
 	    TEST(a_body_does_not_count),
 	    TEST(the_window_closes_as_the_head_comes),

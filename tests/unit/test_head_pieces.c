@@ -67,6 +67,8 @@ static void compare(const struct model *m, const struct young *young)
 	assert_int_equal(young->received, received);
 	assert_int_equal(head_next(young) - young->client_isn - 1, model_next(m));
 	assert_int_equal(young->range_count, model_pieces(m));
+	assert_int_equal(young->fin_seen, m->fin);
+	assert_int_equal(young->fin_at, m->fin_at);
 	uint32_t at = received;
 	for (unsigned i = 0; i < young->range_count; i++) {
 		while (at < m->capacity && !m->seen[at])

@@ -61,7 +61,7 @@ static void a_burst_counts_as_one(void **state)
 {
 	assert_routes(HOLD_NONE, of(42, 0, 18));
 	assert_routes(HOLD_MANY, of(42, 1, 18));
-	assert_routes(HOLD_NONE, of(42, 1, 17));
+	assert_routes(HOLD_NONE, of(43, 1, 17));
 	assert_routes(HOLD_MANY, of(3, 1, 9));
 	assert_routes(HOLD_NONE, of(4, 1, 8));
 }

@@ -400,6 +400,32 @@ static void a_late_refusal_is_tried_elsewhere(void **state)
 	}
 }
 
+/* It has read the request: it may have acted on it. */
+static void a_reset_that_acknowledges_the_head_is_no_refusal(void **state)
+{
+	struct exchange *x = exchange_begin(state);
+	struct conn *c = joining(x);
+	router_sends(c, "R. 1 ack 101 win 0");
+	expect_client(c, "R. 1 ack 101 win 0 fwd");
+	expect_state(c, FLOW_LINGERING);
+	expect_count(x, counter_connections_retried, 0);
+	exchange_end(x);
+}
+
+/* A window update acknowledges nothing yet: a refusal may still come. */
+static void an_empty_acknowledgement_does_not_join(void **state)
+{
+	struct exchange *x = exchange_begin(state);
+	struct conn *c = joining(x);
+	router_sends(c, ". 1 ack 1 win 300");
+	expect_client(c, ". 1 ack 1 win 300 fwd");
+	expect_state(c, FLOW_JOINING);
+	router_sends(c, "R 1 win 0");
+	expect_router(c, "S 0 win 64000 mss 1460 ws 7 sackok");
+	expect_state(c, FLOW_CONNECTING);
+	exchange_end(x);
+}
+
 static void after_an_acknowledgement_there_is_no_retry(void **state)
 {
 	struct exchange *x = exchange_begin(state);
@@ -524,6 +550,8 @@ int main(void)
 	    TEST(a_repeated_syn_ack_is_acknowledged),
 	    TEST(windows_are_converted),
 	    TEST(a_late_refusal_is_tried_elsewhere),
+	    TEST(a_reset_that_acknowledges_the_head_is_no_refusal),
+	    TEST(an_empty_acknowledgement_does_not_join),
 	    TEST(after_an_acknowledgement_there_is_no_retry),
 	    TEST(after_data_there_is_no_retry),
 	    TEST(the_client_resets),

@@ -15,9 +15,9 @@ static void kinds(void **state)
 		int status;
 		enum kube_trouble_kind kind;
 	} cases[] = {
-	    {204, KUBE_AWAY}, {302, KUBE_AWAY},   {400, KUBE_DENIED}, {401, KUBE_DENIED}, {403, KUBE_DENIED},
+	    {204, KUBE_AWAY},   {302, KUBE_AWAY}, {400, KUBE_DENIED}, {401, KUBE_DENIED}, {403, KUBE_DENIED},
 	    {404, KUBE_DENIED}, {408, KUBE_AWAY}, {410, KUBE_GONE},   {422, KUBE_DENIED}, {429, KUBE_BUSY},
-	    {500, KUBE_AWAY}, {503, KUBE_AWAY},   {504, KUBE_AWAY},
+	    {500, KUBE_AWAY},   {503, KUBE_AWAY}, {504, KUBE_AWAY},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct kube_trouble trouble;

@@ -172,8 +172,10 @@ static void gzip(void **state)
 	struct fixture *fixture = *state;
 	struct recorded recorded = recorded_load("routes-list");
 	unsigned char packed[20000];
-	z_stream z = {.next_in = (unsigned char *)recorded.body, .avail_in = (unsigned)recorded.body_len,
-	              .next_out = packed, .avail_out = sizeof(packed)};
+	z_stream z = {.next_in = (unsigned char *)recorded.body,
+	              .avail_in = (unsigned)recorded.body_len,
+	              .next_out = packed,
+	              .avail_out = sizeof(packed)};
 	assert_int_equal(deflateInit2(&z, 6, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY), Z_OK);
 	assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
 	deflateEnd(&z);
@@ -181,8 +183,8 @@ static void gzip(void **state)
 	get(fixture, "/list");
 	struct api_call *call = api_await(fixture->server, "/list");
 	char head[200];
-	int len = snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %lu\r\n\r\n",
-	                   z.total_out);
+	int len = snprintf(head, sizeof(head),
+	                   "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %lu\r\n\r\n", z.total_out);
 	char answer[25000];
 	memcpy(answer, head, (size_t)len);
 	memcpy(answer + len, packed, z.total_out);
@@ -327,8 +329,8 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
 	unsigned certificates = 0;
 	gnutls_certificate_get_peers(info->tls_session, &certificates);
 	const char *text = certificates > 0 ? "with" : "without";
-	struct MHD_Response *response = MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text,
-	                                                               MHD_RESPMEM_MUST_COPY);
+	struct MHD_Response *response =
+	    MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
 	enum MHD_Result result = MHD_queue_response(connection, 200, response);
 	MHD_destroy_response(response);
 	return result;
@@ -336,10 +338,10 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
 
 static struct MHD_Daemon *tls_start(uint16_t *port)
 {
-	struct MHD_Daemon *daemon = MHD_start_daemon(
-	    MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_TLS, 0, NULL, NULL, answer, NULL, MHD_OPTION_HTTPS_MEM_KEY,
-	    load("server.key"), MHD_OPTION_HTTPS_MEM_CERT, load("server.pem"), MHD_OPTION_HTTPS_MEM_TRUST, load("ca.pem"),
-	    MHD_OPTION_END);
+	struct MHD_Daemon *daemon =
+	    MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_TLS, 0, NULL, NULL, answer, NULL,
+	                     MHD_OPTION_HTTPS_MEM_KEY, load("server.key"), MHD_OPTION_HTTPS_MEM_CERT,
+	                     load("server.pem"), MHD_OPTION_HTTPS_MEM_TRUST, load("ca.pem"), MHD_OPTION_END);
 	assert_non_null(daemon);
 	*port = MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
 	return daemon;
@@ -403,9 +405,10 @@ static void tls_names(void **state)
 		FILE *file = fopen(config_path, "w");
 		char client_key[1000];
 		strcpy(client_key, absolute("client.key"));
-		fprintf(file, "current-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\n"
-		              "clusters: [{name: k, cluster: {server: 'https://127.0.0.2:%u', tls-server-name: %s, ", port,
-		        server_names[i]);
+		fprintf(file,
+		        "current-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\n"
+		        "clusters: [{name: k, cluster: {server: 'https://127.0.0.2:%u', tls-server-name: %s, ",
+		        port, server_names[i]);
 		fprintf(file, "certificate-authority: %s}}]\n", absolute("ca.pem"));
 		fprintf(file, "users: [{name: u, user: {client-key: %s, client-certificate: %s}}]\n", client_key,
 		        absolute("client.pem"));

@@ -100,8 +100,10 @@ static void bad_files(void **state)
 	static const struct {
 		const char *name, *text, *complaint;
 	} cases[] = {
-	    {"token", "", "token is empty"},       {"token", " \n", "token holds no token"},
-	    {"token", "a b", "token holds no token"}, {"token", "a\r\nX-Evil: 1", "token holds no token"},
+	    {"token", "", "token is empty"},
+	    {"token", " \n", "token holds no token"},
+	    {"token", "a b", "token holds no token"},
+	    {"token", "a\r\nX-Evil: 1", "token holds no token"},
 	    {"ca.pem", "half of a", "ca.pem holds no PEM"},
 	};
 	struct kube_spec spec = explicit_spec();
@@ -135,7 +137,8 @@ static void nothing_but_a_server(void **state)
 
 #define CONFIG(cluster, user)                                                                                          \
 	"current-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\n"                                  \
-	"clusters: [{name: k, cluster: {server: 'https://a.test'" cluster "}}]\nusers: [{name: u, user: {" user "}}]\n"
+	"clusters: [{name: k, cluster: {server: 'https://a.test'" cluster "}}]\nusers: [{name: u, user: {" user        \
+	"}}]\n"
 
 static void by_kubeconfig(void **state)
 {
@@ -172,8 +175,9 @@ static void by_kubeconfig(void **state)
 		assert_string_equal(kube_credentials_get(credentials, false)->token, "from-file");
 		assert_complaint(credentials, "$.users[0].user.exec programs are not run");
 	}
-	write_file("kubeconfig", CONFIG(", tls-server-name: api, insecure-skip-tls-verify: true",
-	                                "client-certificate-data: LS0tLS1CRUdJTiBD, client-key-data: LS0tLS1CRUdJTiBL"));
+	write_file("kubeconfig",
+	           CONFIG(", tls-server-name: api, insecure-skip-tls-verify: true",
+	                  "client-certificate-data: LS0tLS1CRUdJTiBD, client-key-data: LS0tLS1CRUdJTiBL"));
 	access = kube_credentials_get(credentials, false);
 	assert_complaint(credentials, NULL);
 	assert_null(access->token);

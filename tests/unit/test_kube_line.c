@@ -165,7 +165,8 @@ static bool note_event(void *context, const char *text, size_t len)
 	char why[KUBE_WHY_MAX], line[200];
 	assert_true(kube_event_decode(text, len, &event, why));
 	const char *name = kube_text(json_object_get(event.object, "metadata"), "name");
-	snprintf(line, sizeof(line), "%s %s %s", types[event.type], name ? name : "-", kube_object_version(event.object));
+	snprintf(line, sizeof(line), "%s %s %s", types[event.type], name ? name : "-",
+	         kube_object_version(event.object));
 	append(seen, line, strlen(line));
 	json_decref(event.object);
 	return true;
@@ -189,8 +190,8 @@ static void recorded_events(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(lines),       cmocka_unit_test(stopping), cmocka_unit_test(long_lines),
-	    cmocka_unit_test(every_cut),   cmocka_unit_test(event_types), cmocka_unit_test(garbage),
+	    cmocka_unit_test(lines),           cmocka_unit_test(stopping),    cmocka_unit_test(long_lines),
+	    cmocka_unit_test(every_cut),       cmocka_unit_test(event_types), cmocka_unit_test(garbage),
 	    cmocka_unit_test(recorded_events),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,7 +94,7 @@ static void types(void **state)
 }
 
 static const char good[] = "{\"metadata\":{\"uid\":\"u-1\",\"namespace\":\"shop\",\"name\":\"web\","
-			   "\"creationTimestamp\":\"2026-01-02T03:04:05Z\",\"resourceVersion\":\"7\"}}";
+                           "\"creationTimestamp\":\"2026-01-02T03:04:05Z\",\"resourceVersion\":\"7\"}}";
 
 static void metadata(void **state)
 {
@@ -111,7 +111,8 @@ static void metadata(void **state)
 	assert_string_equal(kube_object_uid(root), "u-1");
 	assert_string_equal(kube_object_version(root), "7");
 	assert_string_equal(kube_object_name(root, name), "shop/web");
-	json_object_set_new(json_object_get(root, "metadata"), "deletionTimestamp", json_string("2026-01-02T03:04:05Z"));
+	json_object_set_new(json_object_get(root, "metadata"), "deletionTimestamp",
+	                    json_string("2026-01-02T03:04:05Z"));
 	assert_true(kube_meta_read(root, &meta, why) && meta.deleting);
 	json_decref(root);
 }
@@ -176,8 +177,8 @@ static void names_for_messages(void **state)
 
 static void conditions(void **state)
 {
-	json_t *list = json_pack("[{s:s, s:s}, n, {s:s, s:s}]", "type", "A", "status", "False", "type", "B", "status",
-	                         "True");
+	json_t *list =
+	    json_pack("[{s:s, s:s}, n, {s:s, s:s}]", "type", "A", "status", "False", "type", "B", "status", "True");
 	assert_false(kube_condition_true(list, "A"));
 	assert_true(kube_condition_true(list, "B"));
 	assert_false(kube_condition_true(list, "C"));
@@ -215,11 +216,16 @@ static void cuts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(odd_bytes_are_replaced), cmocka_unit_test(what_is_no_json_is_not_shown),
-	    cmocka_unit_test(nul_in_a_string),        cmocka_unit_test(types),
-	    cmocka_unit_test(metadata),               cmocka_unit_test(broken_metadata),
-	    cmocka_unit_test(names_for_messages),     cmocka_unit_test(conditions),
-	    cmocka_unit_test(times),                  cmocka_unit_test(cuts),
+	    cmocka_unit_test(odd_bytes_are_replaced),
+	    cmocka_unit_test(what_is_no_json_is_not_shown),
+	    cmocka_unit_test(nul_in_a_string),
+	    cmocka_unit_test(types),
+	    cmocka_unit_test(metadata),
+	    cmocka_unit_test(broken_metadata),
+	    cmocka_unit_test(names_for_messages),
+	    cmocka_unit_test(conditions),
+	    cmocka_unit_test(times),
+	    cmocka_unit_test(cuts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

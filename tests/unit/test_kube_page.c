@@ -37,14 +37,14 @@ static void read_page(const char *text, size_t cut, struct seen *seen)
 	char why[KUBE_WHY_MAX] = "";
 	size_t len = strlen(text);
 	*seen = (struct seen){{0}, 0};
-	bool fits = kube_page_feed(&page, text, cut, note, seen) &&
-	            kube_page_feed(&page, text + cut, len - cut, note, seen);
+	bool fits =
+	    kube_page_feed(&page, text, cut, note, seen) && kube_page_feed(&page, text + cut, len - cut, note, seen);
 	bool good = kube_page_end(&page, "L", &head, why);
 	assert_true(fits || !good);
 	size_t at = strlen(seen->text);
 	if (good)
-		snprintf(seen->text + at, sizeof(seen->text) - at, "%s%s%s", head.version, head.continue_from ? "+" : "",
-		         head.continue_from ? head.continue_from : "");
+		snprintf(seen->text + at, sizeof(seen->text) - at, "%s%s%s", head.version,
+		         head.continue_from ? "+" : "", head.continue_from ? head.continue_from : "");
 	else
 		snprintf(seen->text + at, sizeof(seen->text) - at, "%s", why);
 	kube_page_head_free(&head);
@@ -60,7 +60,8 @@ static void pages(void **state)
 	    {"{" HEAD ",\"items\":null}", "5"},
 	    {" {\n\"items\" : [ {\"a\" : 1} ,\n{\"b\":[1,{\"c\":\"]}\"}]} ] , " HEAD " }\n",
 	     "{\"a\":1}|{\"b\":[1,{\"c\":\"]}\"}]}|5"},
-	    {"{\"items\":[{\"a\":\"\\\"]\\\\\"},{}],\"kind\":\"L\",\"metadata\":{\"resourceVersion\":\"5\",\"continue\":\"t\"}}",
+	    {"{\"items\":[{\"a\":\"\\\"]\\\\\"},{}],\"kind\":\"L\",\"metadata\":{\"resourceVersion\":\"5\","
+	     "\"continue\":\"t\"}}",
 	     "{\"a\":\"\\\"]\\\\\"}|{}|5+t"},
 	    {"{\"metadata\":{\"resourceVersion\":\"5\",\"continue\":\"\"},\"kind\":\"L\",\"items\":[]}", "5"},
 	    /* Only the top object's items count. */
@@ -105,7 +106,8 @@ static void bad_items(void **state)
 {
 	struct seen seen;
 	read_page("{" HEAD ",\"items\":[{\"a\":},{\"b\":1},{\"c\":\"\xff\"},5]}", 0, &seen);
-	assert_string_equal(seen.text, "is no JSON from byte 6 of 6 on|{\"b\":1}|{\"c\":\"?\"}|is no JSON from byte 1 of 1 on|5");
+	assert_string_equal(seen.text,
+	                    "is no JSON from byte 6 of 6 on|{\"b\":1}|{\"c\":\"?\"}|is no JSON from byte 1 of 1 on|5");
 }
 
 static void recorded_pages(void **state)

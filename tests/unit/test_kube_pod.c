@@ -15,8 +15,10 @@ static const struct kube_pod_rules by_host = {"router", false}, by_pod = {"route
 
 static const char good[] =
     "{\"metadata\":{\"uid\":\"u\",\"namespace\":\"openshift-ingress\",\"name\":\"router-1\",\"creationTimestamp\":"
-    "\"2026-01-02T03:04:05Z\"},\"spec\":{\"nodeName\":\"node1\",\"containers\":[{\"name\":\"logs\",\"ports\":[{\"name\":"
-    "\"http\",\"containerPort\":8,\"hostPort\":8}]},{\"name\":\"router\",\"ports\":[{\"name\":\"http\",\"containerPort\":"
+    "\"2026-01-02T03:04:05Z\"},\"spec\":{\"nodeName\":\"node1\",\"containers\":[{\"name\":\"logs\",\"ports\":[{"
+    "\"name\":"
+    "\"http\",\"containerPort\":8,\"hostPort\":8}]},{\"name\":\"router\",\"ports\":[{\"name\":\"http\","
+    "\"containerPort\":"
     "80,\"hostPort\":8080},{\"name\":\"https\",\"containerPort\":443,\"hostPort\":8443},{\"name\":\"metrics\","
     "\"containerPort\":1936,\"hostPort\":1937}]}]},\"status\":{\"phase\":\"Running\",\"hostIP\":\"203.0.113.11\","
     "\"podIP\":\"192.0.2.7\",\"conditions\":[{\"type\":\"Initialized\",\"status\":\"True\"},{\"type\":\"Ready\","
@@ -29,7 +31,8 @@ static json_t *load(const char *text)
 	return object;
 }
 
-/* The pod with one part of it, such as "status.phase", set (taken over) or deleted (NULL). "#" is the router container. */
+/* The pod with one part of it, such as "status.phase", set (taken over) or deleted (NULL). "#" is the router container.
+ */
 static json_t *pod_with(const char *path, json_t *value)
 {
 	json_t *pod = load(good), *at = pod;
@@ -135,14 +138,14 @@ static void ports(void **state)
 	    {"[{\"name\":\"http\",\"containerPort\":8080,\"hostPort\":8080}]", false, false, 8080, 0, 0, NULL},
 	    {"[{\"name\":\"other\",\"containerPort\":80,\"hostPort\":80}]", false, false, 0, 0, 0,
 	     "its container has no host port: set the routers' \"address\" to \"podIP\""},
-	    {"[{\"name\":\"http\",\"containerPort\":80},{\"name\":\"https\",\"containerPort\":443}]", false, false, 0, 0,
-	     0, "its container has no host port: set the routers' \"address\" to \"podIP\""},
+	    {"[{\"name\":\"http\",\"containerPort\":80},{\"name\":\"https\",\"containerPort\":443}]", false, false, 0,
+	     0, 0, "its container has no host port: set the routers' \"address\" to \"podIP\""},
 	    {"[{\"name\":\"http\",\"containerPort\":80},{\"name\":\"https\",\"containerPort\":443}]", false, true, 80,
 	     443, 0, NULL},
-	    {"[{\"name\":\"https\",\"containerPort\":443,\"hostPort\":443,\"protocol\":\"UDP\"}]", false, false, 0, 0, 0,
-	     "its container has no host port: set the routers' \"address\" to \"podIP\""},
-	    {"[{\"name\":\"http\",\"containerPort\":99999},{\"name\":\"https\",\"containerPort\":\"443\"},null,5]", true,
-	     false, 0, 0, 0, "its container has neither a port http nor a port https"},
+	    {"[{\"name\":\"https\",\"containerPort\":443,\"hostPort\":443,\"protocol\":\"UDP\"}]", false, false, 0, 0,
+	     0, "its container has no host port: set the routers' \"address\" to \"podIP\""},
+	    {"[{\"name\":\"http\",\"containerPort\":99999},{\"name\":\"https\",\"containerPort\":\"443\"},null,5]",
+	     true, false, 0, 0, 0, "its container has neither a port http nor a port https"},
 	    {"[]", true, false, 0, 0, 0, "its container has neither a port http nor a port https"},
 	    {"null", true, false, 0, 0, 0, "its container has neither a port http nor a port https"},
 	};
@@ -287,8 +290,8 @@ static void recorded_watch(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(by_host_and_by_pod), cmocka_unit_test(life),          cmocka_unit_test(ports),
-	    cmocka_unit_test(proxy_protocol),     cmocka_unit_test(broken),        cmocka_unit_test(recorded_list),
+	    cmocka_unit_test(by_host_and_by_pod), cmocka_unit_test(life),   cmocka_unit_test(ports),
+	    cmocka_unit_test(proxy_protocol),     cmocka_unit_test(broken), cmocka_unit_test(recorded_list),
 	    cmocka_unit_test(recorded_watch),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,15 +13,15 @@
 static const struct kube_route_rules by_status = {"default", false}, ignored = {"default", true};
 
 #define META                                                                                                           \
-	"\"metadata\":{\"uid\":\"u\",\"namespace\":\"shop\",\"name\":\"web\",\"creationTimestamp\":"                    \
+	"\"metadata\":{\"uid\":\"u\",\"namespace\":\"shop\",\"name\":\"web\",\"creationTimestamp\":"                   \
 	"\"2026-01-02T03:04:05Z\"%s}"
 #define ENTRY(router, host, status)                                                                                    \
-	"{\"routerName\":\"" router "\",\"host\":\"" host "\",\"conditions\":[{\"type\":\"Admitted\",\"status\":\"" status \
-	"\"}]}"
+	"{\"routerName\":\"" router "\",\"host\":\"" host                                                              \
+	"\",\"conditions\":[{\"type\":\"Admitted\",\"status\":\"" status "\"}]}"
 #define STATUS(entries) "\"status\":{\"ingress\":[" entries "]}"
 
-static enum kube_verdict verdict_of(const char *text, const struct kube_route_rules *rules, struct observed_route *route,
-                                    char why[static KUBE_WHY_MAX])
+static enum kube_verdict verdict_of(const char *text, const struct kube_route_rules *rules,
+                                    struct observed_route *route, char why[static KUBE_WHY_MAX])
 {
 	json_error_t error;
 	json_t *object = json_loads(text, JSON_ALLOW_NUL, &error);
@@ -52,11 +52,11 @@ static void admission(void **state)
 	    {"\"spec\":{\"host\":\"a.test\"}," STATUS(ENTRY("default", "a.test", "False")), NULL},
 	    {"\"spec\":{\"host\":\"a.test\"}," STATUS(ENTRY("default", "a.test", "Unknown")), NULL},
 	    {"\"spec\":{\"host\":\"a.test\"}," STATUS(ENTRY("shard", "a.test", "True")), NULL},
-	    {"\"spec\":{\"host\":\"a.test\"}," STATUS(ENTRY("shard", "a.test", "True") "," ENTRY(
-	         "default", "a.test", "True")),
+	    {"\"spec\":{\"host\":\"a.test\"}," STATUS(
+	         ENTRY("shard", "a.test", "True") "," ENTRY("default", "a.test", "True")),
 	     "a.test"},
-	    {"\"spec\":{\"host\":\"a.test\"}," STATUS(ENTRY("shard", "a.test", "True") "," ENTRY(
-	         "default", "a.test", "False")),
+	    {"\"spec\":{\"host\":\"a.test\"}," STATUS(
+	         ENTRY("shard", "a.test", "True") "," ENTRY("default", "a.test", "False")),
 	     NULL},
 	    /* The status has not followed a change of the host yet. */
 	    {"\"spec\":{\"host\":\"new.test\"}," STATUS(ENTRY("default", "old.test", "True")), NULL},
@@ -178,8 +178,9 @@ static void ports(void **state)
 	}
 	struct observed_route route;
 	char why[KUBE_WHY_MAX];
-	assert_int_equal(decode("\"spec\":{\"host\":\"a.test\",\"tls\":{\"termination\":\"magic\"}}", &ignored, &route, why),
-	                 KUBE_SERVES_NOT);
+	assert_int_equal(
+	    decode("\"spec\":{\"host\":\"a.test\",\"tls\":{\"termination\":\"magic\"}}", &ignored, &route, why),
+	    KUBE_SERVES_NOT);
 	assert_string_equal(why, "spec.tls.termination \"magic\" is not known");
 }
 
@@ -313,10 +314,11 @@ static void note(void *context, json_t *item, const char *why)
 	char reason[KUBE_WHY_MAX];
 	enum kube_verdict verdict = kube_route_decode(item, &ignored, &route, reason);
 	size_t len = strlen(seen->text);
-	snprintf(seen->text + len, sizeof(seen->text) - len, "%s:%s%s:%s%s:%d\n", json_string_value(json_object_get(
-	         json_object_get(item, "metadata"), "name")),
-	         verdict == KUBE_SERVES ? route.wildcard ? "*." : "" : reason, verdict == KUBE_SERVES ? route.host.text : "",
-	         verdict == KUBE_SERVES && route.http ? "80" : "", verdict == KUBE_SERVES && route.https ? "443" : "",
+	snprintf(seen->text + len, sizeof(seen->text) - len, "%s:%s%s:%s%s:%d\n",
+	         json_string_value(json_object_get(json_object_get(item, "metadata"), "name")),
+	         verdict == KUBE_SERVES ? route.wildcard ? "*." : "" : reason,
+	         verdict == KUBE_SERVES ? route.host.text : "", verdict == KUBE_SERVES && route.http ? "80" : "",
+	         verdict == KUBE_SERVES && route.https ? "443" : "",
 	         verdict == KUBE_SERVES && route.weight_given ? route.weight : -1);
 }
 

@@ -75,16 +75,18 @@ static int teardown(void **state)
 #define LIST(kind, version, items)                                                                                     \
 	"{\"kind\":\"" kind "\",\"metadata\":{\"resourceVersion\":\"" version "\"},\"items\":[" items "]}"
 #define META(uid, space, name)                                                                                         \
-	"\"metadata\":{\"uid\":\"" uid "\",\"namespace\":\"" space "\",\"name\":\"" name                                \
+	"\"metadata\":{\"uid\":\"" uid "\",\"namespace\":\"" space "\",\"name\":\"" name                               \
 	"\",\"creationTimestamp\":\"2026-01-02T03:04:05Z\"},"
 #define ROUTE_OF(uid, space, name, host, router, admitted)                                                             \
-	"{" META(uid, space, name) "\"spec\":{\"host\":\"" host "\"},\"status\":{\"ingress\":[{\"routerName\":\"" router  \
-	"\",\"host\":\"" host "\",\"conditions\":[{\"type\":\"Admitted\",\"status\":\"" admitted "\"}]}]}}"
+	"{" META(uid, space, name) "\"spec\":{\"host\":\"" host                                                        \
+	                           "\"},\"status\":{\"ingress\":[{\"routerName\":\"" router "\",\"host\":\"" host      \
+	                           "\",\"conditions\":[{\"type\":\"Admitted\",\"status\":\"" admitted "\"}]}]}}"
 #define ROUTE(uid, name, host) ROUTE_OF(uid, "shop", name, host, "default", "True")
 #define POD(uid, name, host_ip, ready)                                                                                 \
-	"{" META(uid, "openshift-ingress", name) "\"spec\":{\"containers\":[{\"name\":\"router\",\"ports\":[{\"name\":"   \
-	"\"http\",\"containerPort\":80,\"hostPort\":80}]}]},\"status\":{\"phase\":\"Running\",\"hostIP\":\"" host_ip      \
-	"\",\"conditions\":[{\"type\":\"Ready\",\"status\":\"" ready "\"}]}}"
+	"{" META(uid, "openshift-ingress",                                                                             \
+	         name) "\"spec\":{\"containers\":[{\"name\":\"router\",\"ports\":[{\"name\":"                          \
+	               "\"http\",\"containerPort\":80,\"hostPort\":80}]}]},\"status\":{\"phase\":\"Running\","         \
+	               "\"hostIP\":\"" host_ip "\",\"conditions\":[{\"type\":\"Ready\",\"status\":\"" ready "\"}]}}"
 #define EVENT(type, object) "{\"type\":\"" type "\",\"object\":" object "}\n"
 
 static const char *shown(const struct fixture *fixture)
@@ -187,8 +189,9 @@ static void complete_when_both_are_listed(void **state)
 	assert_int_equal(status->warning_count, 0);
 	/* What came before completion shows with the next report. */
 	api_send(routes, EVENT("ADDED", ROUTE("u4", "more", "more.test")));
-	await_report(fixture, "EVENT|", "u1:shop/api=api.test u2:shop/web=www.test u3:shop/new=new.test "
-	                                "u4:shop/more=more.test " ONE_SHOWN);
+	await_report(fixture, "EVENT|",
+	             "u1:shop/api=api.test u2:shop/web=www.test u3:shop/new=new.test "
+	             "u4:shop/more=more.test " ONE_SHOWN);
 }
 
 static void events_are_reported_together(void **state)
@@ -201,10 +204,10 @@ static void events_are_reported_together(void **state)
 	api_send(streams.routes, EVENT("ADDED", ROUTE("u3", "new", "new.test")));
 	await_report(fixture, "EVENT|", "u2:shop/web=www.test u3:shop/new=new.test p1:router-1@203.0.113.11- ");
 	/* What changes nothing is no report: repeated events, bookmarks, what is not admitted. */
-	api_send(streams.routes, EVENT("ADDED", ROUTE("u3", "new", "new.test"))
-	                             EVENT("DELETED", ROUTE("u9", "x", "x.test"))
-	                                 EVENT("BOOKMARK", "{\"metadata\":{\"resourceVersion\":\"99\"}}")
-	                                     EVENT("ADDED", ROUTE_OF("u4", "shop", "y", "y.test", "default", "False")));
+	api_send(streams.routes,
+	         EVENT("ADDED", ROUTE("u3", "new", "new.test")) EVENT("DELETED", ROUTE("u9", "x", "x.test"))
+	             EVENT("BOOKMARK", "{\"metadata\":{\"resourceVersion\":\"99\"}}")
+	                 EVENT("ADDED", ROUTE_OF("u4", "shop", "y", "y.test", "default", "False")));
 	api_expect_none(fixture->server, "/none", 120);
 	assert_string_equal(fixture->reports, "");
 	assert_string_equal(status_of(fixture)->watches[0].resource_version, "99");
@@ -229,8 +232,9 @@ static void relist_in_pages(void **state)
 	struct fixture *fixture = *state;
 	struct streams streams = reach_streams(fixture, TWO_ROUTES, ONE_POD);
 	api_send(streams.routes, EVENT("ERROR", "{\"code\":410,\"reason\":\"Expired\"}"));
-	static const char page[] = "{\"kind\":\"RouteList\",\"metadata\":{\"resourceVersion\":\"50\",\"continue\":\"t\"},"
-	                           "\"items\":[" ROUTE("u2", "web", "www.test") "]}";
+	static const char page[] =
+	    "{\"kind\":\"RouteList\",\"metadata\":{\"resourceVersion\":\"50\",\"continue\":\"t\"},"
+	    "\"items\":[" ROUTE("u2", "web", "www.test") "]}";
 	api_reply(api_await(fixture->server, ROUTES "?limit"), 200, "", page);
 	struct api_call *second = api_await(fixture->server, ROUTES "?limit=500&continue=t");
 	expect_no_report(fixture);
@@ -321,9 +325,11 @@ static void objects_change(void **state)
 	struct streams streams = reach_streams(fixture, TWO_ROUTES, ONE_POD);
 	/* Another host in place; its status follows later. */
 	api_send(streams.routes,
-	         EVENT("MODIFIED", "{" META("u1", "shop", "api") "\"spec\":{\"host\":\"new.test\"},\"status\":{\"ingress\":"
-	                           "[{\"routerName\":\"default\",\"host\":\"api.test\",\"conditions\":[{\"type\":"
-	                           "\"Admitted\",\"status\":\"True\"}]}]}}"));
+	         EVENT("MODIFIED",
+	               "{" META("u1", "shop",
+	                        "api") "\"spec\":{\"host\":\"new.test\"},\"status\":{\"ingress\":"
+	                               "[{\"routerName\":\"default\",\"host\":\"api.test\",\"conditions\":[{\"type\":"
+	                               "\"Admitted\",\"status\":\"True\"}]}]}}"));
 	await_report(fixture, "EVENT|", "u2:shop/web=www.test " ONE_SHOWN);
 	api_send(streams.routes, EVENT("MODIFIED", ROUTE("u1", "api", "new.test")));
 	await_report(fixture, "EVENT|", "u1:shop/api=new.test u2:shop/web=www.test " ONE_SHOWN);
@@ -357,8 +363,10 @@ static void pods_change(void **state)
 	await_report(fixture, "EVENT|", "p1:router-1@203.0.113.11+ p2:router-2@203.0.113.11+ ");
 	static const char terminating[] = EVENT(
 	    "MODIFIED",
-	    "{\"metadata\":{\"uid\":\"p1\",\"namespace\":\"openshift-ingress\",\"name\":\"router-1\",\"creationTimestamp\":"
-	    "\"2026-01-02T03:04:05Z\",\"deletionTimestamp\":\"2026-01-02T03:04:05Z\"},\"spec\":{\"containers\":[{\"name\":"
+	    "{\"metadata\":{\"uid\":\"p1\",\"namespace\":\"openshift-ingress\",\"name\":\"router-1\","
+	    "\"creationTimestamp\":"
+	    "\"2026-01-02T03:04:05Z\",\"deletionTimestamp\":\"2026-01-02T03:04:05Z\"},\"spec\":{\"containers\":[{"
+	    "\"name\":"
 	    "\"router\",\"ports\":[{\"name\":\"http\",\"containerPort\":80,\"hostPort\":80}]}]},\"status\":{\"phase\":"
 	    "\"Running\",\"hostIP\":\"203.0.113.11\"}}");
 	api_send(streams.pods, terminating);
@@ -366,11 +374,16 @@ static void pods_change(void **state)
 	api_send(streams.pods, EVENT("DELETED", POD("p1", "router-1", "203.0.113.11", "False")));
 	await_report(fixture, "EVENT|", "p2:router-2@203.0.113.11+ ");
 	/* A pod that ended without being deleted. */
-	api_send(streams.pods, EVENT("MODIFIED", "{" META("p2", "openshift-ingress", "router-2") "\"spec\":{\"containers\":"
-	                                         "[]},\"status\":{\"phase\":\"Failed\",\"hostIP\":\"203.0.113.11\"}}"));
+	api_send(streams.pods,
+	         EVENT("MODIFIED",
+	               "{" META("p2", "openshift-ingress",
+	                        "router-2") "\"spec\":{\"containers\":"
+	                                    "[]},\"status\":{\"phase\":\"Failed\",\"hostIP\":\"203.0.113.11\"}}"));
 	await_report(fixture, "EVENT|", "");
-	api_send(streams.pods, EVENT("ADDED", "{" META("p3", "openshift-ingress", "other") "\"spec\":{\"containers\":[]},"
-	                                      "\"status\":{\"phase\":\"Running\",\"hostIP\":\"203.0.113.12\"}}"));
+	api_send(streams.pods,
+	         EVENT("ADDED", "{" META("p3", "openshift-ingress",
+	                                 "other") "\"spec\":{\"containers\":[]},"
+	                                          "\"status\":{\"phase\":\"Running\",\"hostIP\":\"203.0.113.12\"}}"));
 	expect_no_report(fixture);
 	assert_warnings(fixture, "pod openshift-ingress/other: has no container \"router\"|");
 }
@@ -385,8 +398,8 @@ static void namespaces(void **state)
 	start(fixture);
 	struct api_call *team = api_await(fixture->server, "/apis/route.openshift.io/v1/namespaces/team/routes?limit");
 	api_reply(api_await(fixture->server, "/apis/route.openshift.io/v1/namespaces/shop/routes?limit"), 200, "",
-	          LIST("RouteList", "10", ROUTE("u1", "a", "a.test") "," ROUTE_OF("u9", "team", "x", "x.test", "default",
-	                                                                          "True")));
+	          LIST("RouteList", "10",
+	               ROUTE("u1", "a", "a.test") "," ROUTE_OF("u9", "team", "x", "x.test", "default", "True")));
 	expect_no_report(fixture);
 	api_reply(team, 200, "", LIST("RouteList", "10", ROUTE_OF("u2", "team", "b", "b.test", "default", "True")));
 	await_report(fixture, "LIST|", "u1:shop/a=a.test u2:team/b=b.test ");
@@ -444,7 +457,8 @@ static void new_token(void **state)
 	api_reply_raw(call, recorded.bytes, recorded.len);
 	recorded_free(&recorded);
 	api_expect_none(fixture->server, ROUTES, 100);
-	assert_non_null(strstr(status_of(fixture)->watches[0].words, "to list again: status 401: the API does not accept"));
+	assert_non_null(
+	    strstr(status_of(fixture)->watches[0].words, "to list again: status 401: the API does not accept"));
 	write_file(path, "new\n");
 	call = api_await(fixture->server, ROUTES "?limit");
 	assert_string_equal(api_field(call, "Authorization"), "Bearer new");
@@ -476,7 +490,8 @@ static void keys_are_not_shown(void **state)
 	api_send(streams.routes, EVENT("ADDED", "{" META("u5", "shop", "k") "\"spec\":{\"host\":5," KEY "}}}"));
 	api_send(streams.routes, EVENT("ADDED", "{" META("u6", "shop", "l") "\"spec\":{\"host\":\"\"," KEY "}}}"));
 	api_send(streams.routes, "{\"type\":\"ADDED\",\"object\":{" KEY ",}}}\n");
-	api_reply(api_await(fixture->server, ROUTES "?limit"), 200, "", LIST("RouteList", "50", "{" KEY "},{" KEY "}}"));
+	api_reply(api_await(fixture->server, ROUTES "?limit"), 200, "",
+	          LIST("RouteList", "50", "{" KEY "},{" KEY "}}"));
 	struct api_call *call = api_await(fixture->server, ROUTES "?limit");
 	api_reply(call, 500, "", "{" KEY "}}");
 	api_reply(api_await(fixture->server, ROUTES "?limit"), 200, "", "{" KEY);
@@ -502,8 +517,8 @@ static void many_warnings(void **state)
 	struct fixture *fixture = *state;
 	static char text[200000] = "{\"kind\":\"RouteList\",\"metadata\":{\"resourceVersion\":\"9\"},\"items\":[";
 	for (unsigned i = 0; i < 150; i++)
-		snprintf(text + strlen(text), 300, "%s{\"metadata\":{\"uid\":\"u%u\",\"name\":\"n%u\"}}", i > 0 ? "," : "", i,
-		         i);
+		snprintf(text + strlen(text), 300, "%s{\"metadata\":{\"uid\":\"u%u\",\"name\":\"n%u\"}}",
+		         i > 0 ? "," : "", i, i);
 	strcat(text, "]}");
 	fixture->spec.preset = KUBE_PRESET_STATIC;
 	start(fixture);
@@ -543,8 +558,9 @@ static void recorded_cluster(void **state)
 	start(fixture);
 	api_reply_raw(api_await(fixture->server, ROUTES "?limit"), routes.bytes, routes.len);
 	api_reply_raw(api_await(fixture->server, PODS "?limit"), pods.bytes, pods.len);
-	await_report(fixture, "LIST|", "683efcb2-4da3-4155-8b0a-6dc855ffc354:shop/web=www.shop.test "
-	                               "27390e41-08ef-48d5-97b9-8c32aaa7f0bb:router-a@203.0.113.11+ ");
+	await_report(fixture, "LIST|",
+	             "683efcb2-4da3-4155-8b0a-6dc855ffc354:shop/web=www.shop.test "
+	             "27390e41-08ef-48d5-97b9-8c32aaa7f0bb:router-a@203.0.113.11+ ");
 	recorded_free(&routes);
 	recorded_free(&pods);
 }

@@ -59,20 +59,24 @@ static void defaults(void **state)
 	                     "\"openshift3\",\"namespace\":\"default\",\"label_selector\":\"router=router\","
 	                     "\"address\":\"hostIP\",\"container\":\"router\"},\"relist_minutes\":20}");
 	free(spec);
-	spec = read_good("{\"server\":\"https://a\",\"routers\":{\"preset\":\"static\"},\"routes\":{\"router_name\":\"s\"}}");
-	assert_written(spec, "{\"server\":\"https://a\",\"insecure_skip_tls_verify\":false,\"routes\":{\"namespaces\":[],"
-	                     "\"label_selector\":\"\",\"router_name\":\"s\",\"admission\":\"status\"},\"routers\":"
-	                     "{\"preset\":\"static\"},\"relist_minutes\":20}");
+	spec = read_good(
+	    "{\"server\":\"https://a\",\"routers\":{\"preset\":\"static\"},\"routes\":{\"router_name\":\"s\"}}");
+	assert_written(spec,
+	               "{\"server\":\"https://a\",\"insecure_skip_tls_verify\":false,\"routes\":{\"namespaces\":[],"
+	               "\"label_selector\":\"\",\"router_name\":\"s\",\"admission\":\"status\"},\"routers\":"
+	               "{\"preset\":\"static\"},\"relist_minutes\":20}");
 	free(spec);
 }
 
 static void every_field(void **state)
 {
-	struct kube_spec *spec = read_good(
-	    "{\"server\":\"https://a\",\"token_file\":\"/t\",\"ca_file\":\"/c\",\"routes\":{\"namespaces\":[\"a\",\"b-2\"],"
-	    "\"label_selector\":\"type=public\",\"router_name\":\"shard\",\"admission\":\"ignore\"},\"routers\":{\"preset\":"
-	    "\"openshift4\",\"namespace\":\"ns\",\"label_selector\":\"\",\"address\":\"podIP\",\"container\":\"haproxy\"},"
-	    "\"relist_minutes\":30}");
+	struct kube_spec *spec = read_good("{\"server\":\"https://a\",\"token_file\":\"/t\",\"ca_file\":\"/"
+	                                   "c\",\"routes\":{\"namespaces\":[\"a\",\"b-2\"],"
+	                                   "\"label_selector\":\"type=public\",\"router_name\":\"shard\",\"admission\":"
+	                                   "\"ignore\"},\"routers\":{\"preset\":"
+	                                   "\"openshift4\",\"namespace\":\"ns\",\"label_selector\":\"\",\"address\":"
+	                                   "\"podIP\",\"container\":\"haproxy\"},"
+	                                   "\"relist_minutes\":30}");
 	assert_string_equal(spec->token_file, "/t");
 	assert_string_equal(spec->ca_file, "/c");
 	assert_int_equal(spec->namespace_count, 2);

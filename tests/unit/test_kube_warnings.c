@@ -48,7 +48,7 @@ static void around_a_list(void **state)
 	kube_warnings_list_begin(&warnings, 0);
 	assert_false(kube_warnings_set(&warnings, 0, "u2", "stays"));
 	assert_string_equal(shown(&warnings), "mended|stays|other|"); /* until it is complete */
-	kube_warnings_list_begin(&warnings, 0);                        /* it failed, another begins */
+	kube_warnings_list_begin(&warnings, 0);                       /* it failed, another begins */
 	assert_false(kube_warnings_set(&warnings, 0, "u2", "stays"));
 	assert_true(kube_warnings_set(&warnings, 0, "u4", "new"));
 	kube_warnings_list_end(&warnings, 0);

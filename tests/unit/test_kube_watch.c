@@ -154,11 +154,12 @@ static void await_seen(struct fixture *fixture, const char *end)
 }
 
 #define PAGE(version, token, items)                                                                                    \
-	"{\"kind\":\"RouteList\",\"metadata\":{\"resourceVersion\":\"" version "\",\"continue\":\"" token               \
+	"{\"kind\":\"RouteList\",\"metadata\":{\"resourceVersion\":\"" version "\",\"continue\":\"" token              \
 	"\"},\"items\":[" items "]}"
-#define ITEM(name)                        "{\"metadata\":{\"name\":\"" name "\"}}"
+#define ITEM(name) "{\"metadata\":{\"name\":\"" name "\"}}"
 #define EVENT(type, name, version)                                                                                     \
-	"{\"type\":\"" type "\",\"object\":{\"metadata\":{\"name\":\"" name "\",\"resourceVersion\":\"" version "\"}}}\n"
+	"{\"type\":\"" type "\",\"object\":{\"metadata\":{\"name\":\"" name "\",\"resourceVersion\":\"" version        \
+	"\"}}}\n"
 #define BOOKMARK(version)                                                                                              \
 	"{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"Route\",\"metadata\":{\"resourceVersion\":\"" version "\"}}}\n"
 
@@ -198,10 +199,10 @@ static void list_then_watch(void **state)
 	call = api_await(fixture->server, STREAM);
 	assert_seen(fixture, "begin|item a|item b|item c|end|");
 	unsigned seconds;
-	assert_int_equal(sscanf(api_target(call),
-	                        STREAM "&allowWatchBookmarks=true&resourceVersion=10&timeoutSeconds=%u&labelSelector=",
-	                        &seconds),
-	                 1);
+	assert_int_equal(
+	    sscanf(api_target(call),
+	           STREAM "&allowWatchBookmarks=true&resourceVersion=10&timeoutSeconds=%u&labelSelector=", &seconds),
+	    1);
 	assert_in_range(seconds, 300, 600);
 	assert_int_equal(status_of(fixture).state, KUBE_STATE_CONNECTING);
 	api_stream(call);
@@ -252,8 +253,9 @@ static void expired_as_event(void **state)
 	struct fixture *fixture = *state;
 	struct api_call *call = reach_stream(fixture);
 	api_send(call, EVENT("ADDED", "a", "11"));
-	api_send(call, "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":410,\"reason\":\"Expired\",\"message\":"
-	               "\"too old resource version: 5 (211)\"}}\n");
+	api_send(call,
+	         "{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":410,\"reason\":\"Expired\",\"message\":"
+	         "\"too old resource version: 5 (211)\"}}\n");
 	call = api_await(fixture->server, LIST);
 	assert_error(fixture, "status 410: the API has forgotten this version: \"too old resource version: 5 (211)\"");
 	assert_seen(fixture, "ADDED a|begin|");
@@ -311,7 +313,10 @@ static void second_page_fails(void **state)
 static void what_is_no_list(void **state)
 {
 	static const char *const bodies[] = {
-	    "", "{}", "<html>login</html>", "{\"kind\":\"Status\",\"metadata\":{},\"status\":\"Failure\"}",
+	    "",
+	    "{}",
+	    "<html>login</html>",
+	    "{\"kind\":\"Status\",\"metadata\":{},\"status\":\"Failure\"}",
 	    "{\"kind\":\"PodList\",\"metadata\":{\"resourceVersion\":\"5\"},\"items\":[]}",
 	    "{\"kind\":\"RouteList\",\"metadata\":{\"resourceVersion\":\"5\"}}",
 	    "{\"kind\":\"RouteList\",\"metadata\":{},\"items\":[]}",
@@ -393,7 +398,8 @@ static void retry_after(void **state)
 static void denied(void **state)
 {
 	static const char *const names[] = {"unauthorized-401", "forbidden-403", "route-crd-404"};
-	static const char *const words[] = {"status 401: the API does not accept the token", "status 403: the API forbids it",
+	static const char *const words[] = {"status 401: the API does not accept the token",
+	                                    "status 403: the API forbids it",
 	                                    "status 404: the API does not know this resource"};
 	struct fixture *fixture = *state;
 	fixture->timing.backoff_first = 100000; /* only a retry from outside helps */

@@ -41,7 +41,8 @@ static void small(void **state)
 	kubeconfig_free(config);
 	/* The context that is asked for, not the current one. */
 	config = parse_good("contexts: [{name: c, context: {cluster: other}}, {name: d, context: {cluster: k}}]\n"
-	                    "current-context: c\n" CLUSTER, "d");
+	                    "current-context: c\n" CLUSTER,
+	                    "d");
 	assert_string_equal(config->server, "https://api.test:6443");
 	assert_null(config->token);
 	kubeconfig_free(config);
@@ -117,7 +118,8 @@ static void refused(void **state)
 	     "$.clusters[0].cluster.insecure-skip-tls-verify", "is a string"},
 	    {CONTEXT USER "clusters: [{name: k, cluster: {server: 'https://a.test', certificate-authority-data: '!'}}]",
 	     "$.clusters[0].cluster.certificate-authority-data", "is no base64"},
-	    {CONTEXT USER "clusters: [{name: k, cluster: {server: 'https://a.test', certificate-authority-data: U0VDUkVU}}]",
+	    {CONTEXT USER
+	     "clusters: [{name: k, cluster: {server: 'https://a.test', certificate-authority-data: U0VDUkVU}}]",
 	     "$.clusters[0].cluster.certificate-authority-data", "holds no PEM"},
 	    {CONTEXT CLUSTER "users: [{name: u, user: {exec: {command: SECRET}}}]", "$.users[0].user.exec",
 	     "programs are not run to get a credential"},
@@ -194,8 +196,12 @@ static void servers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(small),   cmocka_unit_test(whole),              cmocka_unit_test(json_is_yaml),
-	    cmocka_unit_test(refused), cmocka_unit_test(all_faults_at_once), cmocka_unit_test(servers),
+	    cmocka_unit_test(small),
+	    cmocka_unit_test(whole),
+	    cmocka_unit_test(json_is_yaml),
+	    cmocka_unit_test(refused),
+	    cmocka_unit_test(all_faults_at_once),
+	    cmocka_unit_test(servers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,6 +30,25 @@ static void data_passes_both_ways(void **state)
 	exchange_end(x);
 }
 
+/* Its ports need not be the listener's. */
+static void the_router_host_may_have_another_port(void **state)
+{
+	struct exchange *x = exchange_begin(state);
+	for (unsigned slot = 0; slot < 2; slot++) {
+		struct message message = host_message(slot, true);
+		message.host.http_port = 8080;
+		tell(x, message);
+	}
+	tell_end(x, MESSAGE_BATCH_END);
+	struct conn *c = conn_spliced(x, 40000);
+	assert_int_equal(c->router_port, 8080);
+	client_sends(c, "P. 101:201 ack 1 win 500");
+	expect_router(c, "P. 101:201 ack 1 win 500 fwd");
+	router_sends(c, "P. 1:1001 ack 201 win 400");
+	expect_client(c, "P. 1:1001 ack 201 win 400 fwd");
+	exchange_end(x);
+}
+
 /* Retransmissions, gaps, probes, window 0: the endpoints' business. */
 static void nothing_is_judged(void **state)
 {
@@ -250,6 +269,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(data_passes_both_ways),
+	    TEST(the_router_host_may_have_another_port),
 	    TEST(nothing_is_judged),
 	    TEST(sack_blocks_of_the_client_are_translated),
 	    TEST(sack_blocks_of_the_router_host_pass),

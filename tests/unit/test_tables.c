@@ -153,6 +153,10 @@ static void routes_come_and_go_without_end(void **state)
 			assert_true(add_route(tables, i + 1, name, i & 1));
 		}
 		assert_false(add_route(tables, 9, "full", false));
+		for (unsigned i = 0; i < ROUTES; i++) { /* a wildcard is not the name itself */
+			char name[16] = {(char)('a' + i), (char)('a' + round % 26), '\0'};
+			assert_int_equal(id_of(tables, name), i & 1 ? 0 : i + 1);
+		}
 		for (unsigned i = 0; i < ROUTES; i++) {
 			unsigned n = (i * 3 + round) % ROUTES;
 			char name[16] = {(char)('a' + n), (char)('a' + round % 26), '\0'};

@@ -215,6 +215,9 @@ static void orphans_end_after_three_seconds(void **state)
 	hold(x, 0, true);
 	struct conn *new = conn_new(x, 40009);
 	conn_splice(new);
+	hold(x, 0, false); /* and once more */
+	assert_int_equal(pass_until_sent(x, 5000), 3000);
+	expect_router(new, "R 101 win 0");
 	exchange_end(x);
 }
 

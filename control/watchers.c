@@ -1,0 +1,231 @@
+/* Watches and their files: see the header. */
+#include "control/watchers.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "control/adopt.h"
+#include "control/control.h"
+#include "control/state_file.h"
+#include "control/watch_file.h"
+
+enum {
+	SAVE_MS = 50,     /* changes of so long are saved together, */
+	SAVE_SHARE = 20,  /* and saving takes at most one in so many parts of the loop's time */
+	REAP_MS = 500,    /* hosts whose pods are gone are looked at */
+	WATCH_PATH_MAX = CONTROL_PATH_MAX + CLUSTER_NAME_MAX + 16,
+};
+
+static const char *path_of(const struct control *control, const char *cluster, char path[static WATCH_PATH_MAX])
+{
+	snprintf(path, WATCH_PATH_MAX, "%s/watch-%s.state", control->config->paths.state, cluster);
+	return path;
+}
+
+static struct adopt_clock clock_now(void)
+{
+	return (struct adopt_clock){clock_monotonic_ms(), clock_unix_ms()};
+}
+
+/* ---- files ---- */
+
+static bool load_file(struct control *control, struct cluster *cluster, const char *path)
+{
+	json_t *value;
+	char text[STATE_FILE_TEXT_MAX];
+	const char *why = text;
+	enum state_file_result result = state_file_read(path, &value, text);
+	if (result == STATE_FILE_NONE)
+		return false;
+	bool good = result == STATE_FILE_OK &&
+	            watch_file_read(&control->state, cluster, value, clock_monotonic_ms(), &why);
+	if (result == STATE_FILE_OK)
+		json_decref(value);
+	if (!good)
+		log_error("cluster %s: %s is not used: %s", cluster->spec->name, path, why);
+	return good;
+}
+
+void watchers_load(struct control *control)
+{
+	for (unsigned i = 0; i < CLUSTERS_MAX; i++) {
+		char path[WATCH_PATH_MAX], previous[WATCH_PATH_MAX + 16];
+		struct cluster *cluster = control->state.clusters[i];
+		if (!cluster || cluster->spec->source != SOURCE_WATCH)
+			continue;
+		path_of(control, cluster->spec->name, path);
+		snprintf(previous, sizeof(previous), "%s.previous", path);
+		if (load_file(control, cluster, path) || load_file(control, cluster, previous))
+			log_info("cluster %s: begins with its last good state: %zu routes, %zu router hosts",
+			         cluster->spec->name, control->state.names.of_cluster[i], cluster->spec->host_count);
+	}
+}
+
+static void save(struct watcher *watcher, struct cluster *cluster)
+{
+	char path[WATCH_PATH_MAX], why[STATE_FILE_TEXT_MAX];
+	size_t len;
+	uint64_t before = clock_monotonic_ms();
+	char *text = watch_file_write(&watcher->control->state, cluster, &len);
+	/* Not forced to the disk: after a loss of power its checksum says whether it is good, and the one before is
+	 * there; the API has it all again. */
+	cluster->unsaved =
+	    !state_file_write_text(path_of(watcher->control, cluster->spec->name, path), text, len, false, why);
+	if (cluster->unsaved)
+		log_error("%s", why);
+	free(text);
+	uint64_t now = clock_monotonic_ms();
+	watcher->save_at = now + (now - before) * SAVE_SHARE + (cluster->unsaved ? 1000 : 0);
+}
+
+static void save_fire(void *context)
+{
+	struct watchers *watchers = context;
+	uint64_t now = clock_monotonic_ms(), next = UINT64_MAX;
+	for (unsigned i = 0; i < CLUSTERS_MAX; i++) {
+		struct watcher *watcher = &watchers->list[i];
+		struct cluster *cluster = watchers->control->state.clusters[i];
+		if (!cluster || !cluster->unsaved)
+			continue;
+		if (now >= watcher->save_at)
+			save(watcher, cluster);
+		if (cluster->unsaved && watcher->save_at < next)
+			next = watcher->save_at;
+	}
+	if (next != UINT64_MAX)
+		event_timer_set(watchers->control->loop, &watchers->save_timer, next);
+}
+
+void watchers_save_soon(struct watchers *watchers)
+{
+	if (!watchers->save_timer.armed)
+		event_timer_set(watchers->control->loop, &watchers->save_timer, clock_monotonic_ms() + SAVE_MS);
+}
+
+static void forget_file(const struct watcher *watcher)
+{
+	static const char *const suffixes[] = {"", ".previous"};
+	char path[WATCH_PATH_MAX], name[WATCH_PATH_MAX + 16];
+	path_of(watcher->control, watcher->name, path);
+	for (unsigned i = 0; i < 2; i++) {
+		snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
+		unlink(name);
+	}
+}
+
+/* ---- reports ---- */
+
+static void changed(void *context, enum kube_change change)
+{
+	struct watcher *watcher = context;
+	struct control *control = watcher->control;
+	struct cluster *cluster = control->state.clusters[watcher->index];
+	struct adopt_clock clock = clock_now();
+	bool was_current = cluster->current;
+	bool differs = adopt_observed(&control->state, cluster, control->config, kube_source_observed(watcher->source),
+	                              change == KUBE_LIST, &clock);
+	if (!was_current)
+		log_info("cluster %s: is up to date with its API: %zu routes, %zu router hosts, %zu held",
+		         watcher->name, control->state.names.of_cluster[cluster->index], cluster->spec->host_count,
+		         adopt_held(&control->state, cluster));
+	if (cluster->unsaved)
+		watchers_save_soon(&control->watchers);
+	if (differs)
+		control_state_changed(control);
+}
+
+static bool host_idle(void *context, const struct host_spec *host)
+{
+	return control_host_usage(context, host->id).active == 0;
+}
+
+static void reap_fire(void *context)
+{
+	struct watchers *watchers = context;
+	struct control *control = watchers->control;
+	struct adopt_clock clock = clock_now();
+	bool differs = false;
+	for (unsigned i = 0; i < CLUSTERS_MAX; i++) {
+		struct cluster *cluster = control->state.clusters[i];
+		if (cluster && cluster_hosts_are_observed(cluster->spec))
+			differs |= adopt_reap_hosts(&control->state, cluster, host_idle, control, &clock);
+	}
+	if (differs) {
+		watchers_save_soon(watchers);
+		control_state_changed(control);
+	}
+	event_timer_set(control->loop, &watchers->reap_timer, clock.now + REAP_MS);
+}
+
+/* ---- life ---- */
+
+static void stop(struct watcher *watcher)
+{
+	kube_source_stop(watcher->source);
+	watcher->source = NULL;
+}
+
+static void start(struct watcher *watcher, struct cluster *cluster)
+{
+	strcpy(watcher->name, cluster->spec->name);
+	cluster->watch_changed = false;
+	cluster->current = false;
+	watcher->source = kube_source_start(watcher->control->loop, watcher->name, cluster->spec->watch, NULL, changed,
+	                                    watcher);
+	if (!watcher->source)
+		log_error("cluster %s: cannot be watched: libcurl has no memory", watcher->name);
+}
+
+void watchers_refresh(struct watchers *watchers)
+{
+	for (unsigned i = 0; i < CLUSTERS_MAX; i++) {
+		struct watcher *watcher = &watchers->list[i];
+		struct cluster *cluster = watchers->control->state.clusters[i];
+		bool watched = cluster && cluster->spec->source == SOURCE_WATCH;
+		bool same = watched && watcher->source && strcmp(watcher->name, cluster->spec->name) == 0;
+		if (watcher->source && !(same && !cluster->watch_changed))
+			stop(watcher);
+		if (!same && watcher->name[0] != '\0' && !state_cluster(&watchers->control->state, watcher->name)) {
+			forget_file(watcher);
+			watcher->name[0] = '\0';
+		}
+		if (watched && !watcher->source)
+			start(watcher, cluster);
+	}
+}
+
+void watchers_start(struct watchers *watchers, struct control *control)
+{
+	*watchers = (struct watchers){.control = control};
+	watchers->save_timer = (struct event_timer){.fire = save_fire, .context = watchers};
+	watchers->reap_timer = (struct event_timer){.fire = reap_fire, .context = watchers};
+	for (uint16_t i = 0; i < CLUSTERS_MAX; i++)
+		watchers->list[i] = (struct watcher){.control = control, .index = i};
+	watchers_refresh(watchers);
+	event_timer_set(control->loop, &watchers->reap_timer, clock_monotonic_ms() + REAP_MS);
+}
+
+void watchers_stop(struct watchers *watchers)
+{
+	for (unsigned i = 0; i < CLUSTERS_MAX; i++) {
+		struct watcher *watcher = &watchers->list[i];
+		struct cluster *cluster = watchers->control->state.clusters[i];
+		stop(watcher);
+		if (cluster && cluster->unsaved)
+			save(watcher, cluster);
+	}
+	event_timer_cancel(watchers->control->loop, &watchers->save_timer);
+	event_timer_cancel(watchers->control->loop, &watchers->reap_timer);
+}
+
+bool watchers_status(const struct watchers *watchers, const struct cluster *cluster, struct kube_status *out)
+{
+	const struct watcher *watcher = &watchers->list[cluster->index];
+	if (!watcher->source)
+		return false;
+	kube_source_status(watcher->source, out);
+	return true;
+}

@@ -1,0 +1,46 @@
+/* The watches of all clusters with source `watch`: one kube_source each, started and stopped as clusters come and go,
+ * their reports adopted into the state, and its last good state saved in a file of its own. Knows no rings and no HTTP.
+ */
+#ifndef PM_WATCHERS_H
+#define PM_WATCHERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/message.h"
+#include "control/event_loop.h"
+#include "control/kube_source.h"
+#include "control/state.h"
+
+struct config;
+struct control;
+
+struct watcher {
+	struct control *control;
+	uint16_t index;             /* of the cluster */
+	char name[CLUSTER_NAME_MAX + 1];
+	struct kube_source *source; /* NULL: nothing is watched here */
+	uint64_t save_at;           /* monotonic ms: not before */
+};
+
+struct watchers {
+	struct control *control;
+	struct watcher list[CLUSTERS_MAX]; /* by index of the cluster */
+	struct event_timer save_timer, reap_timer;
+};
+
+/* Reads what was saved of the watched clusters of the state. */
+void watchers_load(struct control *control);
+/* Begins to watch. */
+void watchers_start(struct watchers *watchers, struct control *control);
+/* Saves what is not saved and ends all watches. */
+void watchers_stop(struct watchers *watchers);
+/* Clusters came, went or are watched otherwise. */
+void watchers_refresh(struct watchers *watchers);
+/* Something of what was observed has changed by another hand: it will be saved. */
+void watchers_save_soon(struct watchers *watchers);
+
+/* False: the cluster is not watched. */
+bool watchers_status(const struct watchers *watchers, const struct cluster *cluster, struct kube_status *out);
+
+#endif
