@@ -9,6 +9,7 @@
 
 #include "common/counters.h"
 #include "common/shared.h"
+#include "control/adopt.h"
 #include "control/weight.h"
 
 enum { PORT_REST_SECONDS = 60 }; /* a source port is used again toward the same router host after that */
@@ -219,6 +220,47 @@ json_t *admin_status(const struct control *control)
 
 /* ---- clusters, hosts, routes ---- */
 
+static json_t *watch_json(const struct kube_watch_status *watch)
+{
+	int64_t age = watch->confirmed_at > 0 ? (clock_unix_ms() - watch->confirmed_at) / 1000 : -1;
+	json_t *object =
+	    json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:s}", "what", watch->what, "state",
+	              kube_watch_state_name(watch->state), "detail", watch->words, "state_since",
+	              timestamp(watch->state_since), "listed_at", timestamp(watch->listed_at), "event_at",
+	              timestamp(watch->event_at), "confirmed_at", timestamp(watch->confirmed_at), "age_seconds",
+	              age >= 0 ? json_integer(age) : json_null(), "resource_version", watch->resource_version);
+	json_object_set_new(object, "objects", number(watch->objects));
+	json_object_set_new(object, "failing", json_boolean(watch->failing));
+	json_object_set_new(object, "error", watch->error[0] != '\0' ? json_string(watch->error) : json_null());
+	json_object_set_new(object, "error_at", timestamp(watch->error_at));
+	json_object_set_new(object, "lists", number(watch->lists));
+	json_object_set_new(object, "watches", number(watch->watches));
+	json_object_set_new(object, "events", number(watch->events));
+	json_object_set_new(object, "bookmarks", number(watch->bookmarks));
+	json_object_set_new(object, "errors", number(watch->errors));
+	return object;
+}
+
+/* What there is only of a watched cluster. */
+static void add_watch(json_t *object, const struct control *control, const struct cluster *cluster)
+{
+	struct kube_status status;
+	json_t *watches = json_array(), *warnings = json_array();
+	json_object_set_new(object, "new_routes", json_string(cluster->spec->parks_routes ? "parked" : "active"));
+	/* What is shown is the last good state, until the API has been listed. */
+	json_object_set_new(object, "stale", json_boolean(!cluster->current));
+	json_object_set_new(object, "watches", watches);
+	json_object_set_new(object, "warnings", warnings);
+	if (!watchers_status(&control->watchers, cluster, &status))
+		return;
+	for (size_t i = 0; i < status.watch_count; i++)
+		json_array_append_new(watches, watch_json(&status.watches[i]));
+	for (size_t i = 0; i < status.warning_count; i++)
+		json_array_append_new(warnings, json_string(status.warnings[i]));
+	json_object_set_new(object, "more_warnings", number(status.warnings_more));
+	json_object_set_new(object, "insecure", json_boolean(status.insecure));
+}
+
 static json_t *cluster_json(const struct control *control, const struct cluster *cluster)
 {
 	const struct cluster_spec *spec = cluster->spec;
@@ -239,6 +281,10 @@ static json_t *cluster_json(const struct control *control, const struct cluster 
 	json_object_set_new(object, "hosts", number(spec->host_count));
 	json_object_set_new(object, "healthy_hosts", number(healthy));
 	json_object_set_new(object, "routes", number(control->state.names.of_cluster[cluster->index]));
+	if (spec->source != SOURCE_STATIC)
+		json_object_set_new(object, "held", number(adopt_held(&control->state, cluster)));
+	if (spec->source == SOURCE_WATCH)
+		add_watch(object, control, cluster);
 	json_object_set_new(object, "active", number(active));
 	json_object_set_new(object, "total", number(total));
 	return object;
@@ -370,6 +416,43 @@ json_t *admin_routes(const struct control *control, struct admin_page page)
 		json_array_append_new(array, route_json(control, names[i]));
 	free(names);
 	return page_json(control, page, count, "routes", array);
+}
+
+/* ---- held ---- */
+
+static json_t *held_json(const struct cluster *cluster, const char *kind, const char *name, const struct hold *hold)
+{
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:b}", "cluster", cluster->spec->name, "kind", kind, "name", name,
+	                 "reason", cluster_hold_text(hold->reason), "since", timestamp(hold->since), "goes_by_itself",
+	                 hold->reason == HOLD_MANY && cluster->spec->hold_minutes > 0);
+}
+
+json_t *admin_held(const struct control *control, struct admin_page page)
+{
+	size_t count, index = 0;
+	struct name **names = names_sorted(&control->state.names, &count);
+	json_t *array = json_array();
+	for (unsigned i = 0; i < CLUSTERS_MAX; i++) {
+		const struct cluster *cluster = control->state.clusters[i];
+		for (size_t j = 0; cluster && j < cluster->spec->host_count; j++) {
+			const struct host_spec *host = &cluster->spec->hosts[j];
+			if (host->hold.reason != HOLD_NONE && in_page(page, index++))
+				json_array_append_new(array, held_json(cluster, "host", host->name, &host->hold));
+		}
+	}
+	for (size_t i = 0; i < count; i++) {
+		for (unsigned j = 0; j < names[i]->pair_count; j++) {
+			char text[ROUTE_TEXT_MAX];
+			const struct pair *pair = &names[i]->pairs[j];
+			if (pair->hold.reason != HOLD_NONE && in_page(page, index++))
+				json_array_append_new(array,
+				                      held_json(control->state.clusters[pair->cluster], "route",
+				                                name_format(&names[i]->host, names[i]->wildcard, text),
+				                                &pair->hold));
+		}
+	}
+	free(names);
+	return page_json(control, page, index, "held", array);
 }
 
 json_t *admin_problem(unsigned status, const char *title, const char *detail, const struct json_faults *faults)

@@ -17,6 +17,8 @@ struct admin_page {
 };
 json_t *admin_hosts(const struct control *control, struct admin_page page);
 json_t *admin_routes(const struct control *control, struct admin_page page);
+/* Router hosts, then routes, that would be gone but are held. */
+json_t *admin_held(const struct control *control, struct admin_page page);
 
 /* A problem (RFC 9457). `faults` may be NULL. */
 json_t *admin_problem(unsigned status, const char *title, const char *detail, const struct json_faults *faults);

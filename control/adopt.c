@@ -457,13 +457,6 @@ static size_t confirm_routes(struct state *state, struct cluster *cluster)
 		state_drop_route(state, name, cluster->index);
 		count++;
 	}
-	/* A push cluster's spec repeats its routes. */
-	struct cluster_spec *spec = cluster->spec;
-	size_t kept = 0;
-	for (size_t i = 0; i < spec->route_count; i++)
-		if (spec->routes[i].hold.reason == HOLD_NONE)
-			spec->routes[kept++] = spec->routes[i];
-	spec->route_count = kept;
 	return count;
 }
 
@@ -471,21 +464,32 @@ static size_t confirm_hosts(struct state *state, struct cluster *cluster, const 
 {
 	const struct cluster_spec *spec = cluster->spec;
 	struct host_spec *hosts = allocate(spec->host_count, sizeof(*hosts));
-	size_t kept = 0, count = 0;
+	size_t count = 0;
 	for (size_t i = 0; i < spec->host_count; i++) {
-		struct host_spec host = spec->hosts[i];
-		count += is_held_host(&host);
-		if (is_held_host(&host) && spec->source == SOURCE_PUSH)
+		hosts[i] = spec->hosts[i];
+		if (!is_held_host(&hosts[i]))
 			continue;
-		if (is_held_host(&host)) {
-			host.hold = (struct hold){0};
-			host.state = HOST_GONE;
-			host.pods = 0;
-		}
-		hosts[kept++] = host;
+		hosts[i].hold = (struct hold){0};
+		hosts[i].state = HOST_GONE;
+		hosts[i].pods = 0;
+		count++;
 	}
-	state_set_hosts(state, cluster, hosts, kept, clock->now);
+	state_set_hosts(state, cluster, hosts, spec->host_count, clock->now);
 	return count;
+}
+
+struct cluster_spec *adopt_without_held(const struct cluster_spec *spec)
+{
+	struct cluster_spec *copy = cluster_copy_settings(spec);
+	copy->hosts = allocate(spec->host_count, sizeof(*copy->hosts));
+	copy->routes = allocate(spec->route_count, sizeof(*copy->routes));
+	for (size_t i = 0; i < spec->host_count; i++)
+		if (!is_held_host(&spec->hosts[i]))
+			copy->hosts[copy->host_count++] = spec->hosts[i];
+	for (size_t i = 0; i < spec->route_count; i++)
+		if (spec->routes[i].hold.reason == HOLD_NONE)
+			copy->routes[copy->route_count++] = spec->routes[i];
+	return copy;
 }
 
 size_t adopt_confirm(struct state *state, struct cluster *cluster, const struct adopt_clock *clock)

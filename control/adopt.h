@@ -24,8 +24,12 @@ bool adopt_observed(struct state *state, struct cluster *cluster, const struct c
 bool adopt_push(struct state *state, struct cluster *cluster, struct cluster_spec *push,
                 const struct adopt_clock *clock);
 
-/* The operator confirms: what is held goes. Returns how much that was. The revision is one up if it was anything. */
+/* The operator confirms: what a watched cluster has of held routes and hosts goes. Returns how much that was. The
+ * revision is one up if it was anything. */
 size_t adopt_confirm(struct state *state, struct cluster *cluster, const struct adopt_clock *clock);
+
+/* The same for a push cluster: what its spec is then. */
+struct cluster_spec *adopt_without_held(const struct cluster_spec *spec);
 
 /* How many held routes and router hosts the cluster has. */
 size_t adopt_held(const struct state *state, const struct cluster *cluster);

@@ -9,12 +9,14 @@
 
 #include "common/json_reader.h"
 #include "control/admin_json.h"
+#include "control/adopt.h"
 #include "control/cluster_json.h"
 #include "control/control.h"
 
 enum { DETAIL_MAX = 600 };
 
 #define CLUSTER_PREFIX "/api/v1/clusters/"
+#define WEIGHT_PATH    "/api/v1/routes/{}/clusters/{}/weight"
 #define PUSH_PREFIX    "/api/cluster/"
 
 static const char index_text[] =
@@ -24,16 +26,24 @@ static const char index_text[] =
     "GET    /api/v1/clusters         the clusters: source, hosts, routes, connections\n"
     "GET    /api/v1/hosts            the router hosts: health and why, connections (?limit=N&offset=N)\n"
     "GET    /api/v1/routes           the host names: weight and connections per cluster (?limit=N&offset=N)\n"
+    "GET    /api/v1/held             what would be gone but is held (?limit=N&offset=N)\n"
     "GET    /api/v1/clusters/{name}  one cluster in the form that PUT takes\n"
     "PUT    /api/v1/clusters/{name}  makes or replaces a cluster\n"
+    "PATCH  /api/v1/clusters/{name}  {\"state\": ..., \"new_routes\": ..., \"default_weight\": N}\n"
     "DELETE /api/v1/clusters/{name}  removes a cluster\n"
+    "POST   /api/v1/clusters/{name}/held/confirm           what is held of the cluster goes\n"
+    "PUT    /api/v1/routes/{host}/clusters/{name}/weight   {\"weight\": N} wins over everything\n"
+    "DELETE /api/v1/routes/{host}/clusters/{name}/weight   takes that back\n"
     "POST   /api/cluster/{key}       routes and router hosts from the plugin of a cluster with source push\n";
+
+enum { NAMES_MAX = 2, NAME_TEXT_MAX = HOSTNAME_MAX + 3 };
 
 struct call {
 	struct control *control;
 	const struct api_request *request;
-	const char *name; /* what stands behind the prefix of the address */
-	const char *who;  /* for the log */
+	char names[NAMES_MAX][NAME_TEXT_MAX]; /* what stands for {} in the address */
+	const char *name;                     /* of the cluster, or the key */
+	const char *who;                      /* for the log */
 };
 
 static const char *title_of(unsigned status)
@@ -144,6 +154,11 @@ static struct api_reply get_routes(struct call *call)
 	return get_page(call, admin_routes);
 }
 
+static struct api_reply get_held(struct call *call)
+{
+	return get_page(call, admin_held);
+}
+
 static struct api_reply no_cluster(const char *name)
 {
 	char quoted[READER_TEXT_MAX];
@@ -171,6 +186,15 @@ static bool owner_conflict(const struct cluster *before, const struct cluster_sp
 		    spec->name, cluster_source_name(before->spec->source));
 		return true;
 	}
+	if (spec->source == SOURCE_WATCH &&
+	    (spec->route_count > 0 || (spec->host_count > 0 && cluster_hosts_are_observed(spec)))) {
+		*reply =
+		    problem(409, "cluster %s has source watch: its API owns its routes%s; leave them out", spec->name,
+		            cluster_hosts_are_observed(spec)
+		                ? " and router hosts (unless \"routers\" has \"preset\": \"static\")"
+		                : "");
+		return true;
+	}
 	if (spec->source == SOURCE_PUSH && spec->host_count + spec->route_count > 0) {
 		*reply = problem(409,
 		                 "cluster %s has source push: its router hosts and routes come from pushes alone "
@@ -181,9 +205,10 @@ static bool owner_conflict(const struct cluster *before, const struct cluster_sp
 	return false;
 }
 
-/* What was pushed stays when the settings of a push cluster change; ids of hosts hang on the name, which is the same.
+/* What was pushed or observed stays when the settings of the cluster change; ids of hosts hang on the name, which is
+ * the same.
  */
-static struct cluster_spec *with_pushed(struct cluster_spec *settings, const struct cluster *before)
+static struct cluster_spec *with_owned(struct cluster_spec *settings, const struct cluster *before)
 {
 	const struct cluster_spec *pushed = before->spec;
 	struct cluster_spec *spec = cluster_copy_settings(settings);
@@ -226,8 +251,11 @@ static struct api_reply put_cluster(struct call *call)
 		cluster_free(spec);
 		return reply;
 	}
-	if (before && spec->source == SOURCE_PUSH)
-		spec = with_pushed(spec, before);
+	if (before && !spec->state_given)
+		spec->state = before->spec->state;
+	if (before && (spec->source == SOURCE_PUSH ||
+	               (cluster_hosts_are_observed(spec) && cluster_hosts_are_observed(before->spec))))
+		spec = with_owned(spec, before);
 	if (!state_check(&control->state, spec, control->config, &faults)) {
 		cluster_free(spec);
 		return faulty(&faults);
@@ -245,6 +273,118 @@ static struct api_reply delete_cluster(struct call *call)
 	if (!control_delete(call->control, call->name, call->who))
 		return not_saved(call->control);
 	return written(call->control, 200);
+}
+
+/* The number in a field, if it is there. */
+static void patch_number(struct reader *reader, const char *field, uint8_t *out)
+{
+	uint64_t number;
+	if (reader_number(reader, field, 0, WEIGHT_MAX, &number))
+		*out = (uint8_t)number;
+}
+
+static struct api_reply patch_cluster(struct call *call)
+{
+	static const char *const states[] = {"staged", "active", "draining", "offline", NULL};
+	static const char *const new_routes[] = {"active", "parked", NULL};
+	struct json_faults faults = {0};
+	struct reader reader;
+	struct cluster *cluster = state_cluster(&call->control->state, call->name);
+	if (!cluster)
+		return no_cluster(call->name);
+	const struct cluster_spec *spec = cluster->spec;
+	struct cluster_settings settings = {spec->state, spec->parks_routes, spec->default_weight};
+	int state = (int)settings.state, parks = settings.parks_routes;
+	json_t *body = json_text_parse(call->request->body, call->request->body_len, &faults);
+	if (!body)
+		return faulty(&faults);
+	reader_open(&reader, body, &faults, "$");
+	reader_choice(&reader, "state", states, false, &state);
+	if (reader_choice(&reader, "new_routes", new_routes, false, &parks) && spec->source != SOURCE_WATCH)
+		reader_fault(&reader, "new_routes", "no such field", "belongs to \"source\": \"watch\" only");
+	patch_number(&reader, "default_weight", &settings.default_weight);
+	reader_close(&reader);
+	json_decref(body);
+	if (faults.count > 0)
+		return faulty(&faults);
+	settings.state = (enum cluster_state)state;
+	settings.parks_routes = parks;
+	if (!control_patch(call->control, cluster, &settings, call->who))
+		return not_saved(call->control);
+	return written(call->control, 200);
+}
+
+/* The pair that the address names, or NULL and `reply`. */
+static struct pair *find_pair(struct call *call, struct name **name, struct api_reply *reply)
+{
+	struct hostname host;
+	bool wildcard;
+	char quoted[READER_TEXT_MAX];
+	const struct cluster *cluster = state_cluster(&call->control->state, call->name);
+	if (!cluster) {
+		*reply = no_cluster(call->name);
+		return NULL;
+	}
+	bool valid = name_parse(call->names[0], &host, &wildcard);
+	*name = valid ? names_find_host(&call->control->state.names, &host, wildcard) : NULL;
+	struct pair *pair = *name ? names_pair(*name, cluster->index) : NULL;
+	if (!pair)
+		*reply = problem(404, "cluster %s has no route %s; GET /api/v1/routes lists them", call->name,
+		                 json_quote(call->names[0], quoted));
+	return pair;
+}
+
+static struct api_reply put_weight(struct call *call)
+{
+	struct json_faults faults = {0};
+	struct api_reply reply;
+	struct reader reader;
+	struct name *name;
+	uint64_t weight = 0;
+	struct pair *pair = find_pair(call, &name, &reply);
+	if (!pair)
+		return reply;
+	json_t *body = json_text_parse(call->request->body, call->request->body_len, &faults);
+	if (!body)
+		return faulty(&faults);
+	reader_open(&reader, body, &faults, "$");
+	if (!reader_number(&reader, "weight", 0, WEIGHT_MAX, &weight) && faults.count == 0)
+		reader_fault(&reader, "weight", "a number from 0 to 100", "is missing");
+	reader_close(&reader);
+	json_decref(body);
+	if (faults.count > 0)
+		return faulty(&faults);
+	if (!control_override(call->control, name, pair->cluster, (int)weight, call->who))
+		return not_saved(call->control);
+	return written(call->control, 200);
+}
+
+static struct api_reply delete_weight(struct call *call)
+{
+	struct api_reply reply;
+	struct name *name;
+	struct pair *pair = find_pair(call, &name, &reply);
+	if (!pair)
+		return reply;
+	if (!pair->overridden)
+		return problem(404, "%.260s has no weight set through the API on cluster %s", call->names[0],
+		               call->name);
+	if (!control_override(call->control, name, pair->cluster, -1, call->who))
+		return not_saved(call->control);
+	return written(call->control, 200);
+}
+
+static struct api_reply confirm_held(struct call *call)
+{
+	size_t count;
+	struct cluster *cluster = state_cluster(&call->control->state, call->name);
+	if (!cluster)
+		return no_cluster(call->name);
+	if (!control_confirm(call->control, cluster, call->who, &count))
+		return not_saved(call->control);
+	struct api_reply reply = written(call->control, 200);
+	json_object_set_new(reply.json, "confirmed", json_integer((json_int_t)count));
+	return reply;
 }
 
 /* The push cluster with the key, if the peer may push to it; else NULL and `reply`. */
@@ -295,6 +435,8 @@ static struct api_reply post_push(struct call *call)
 		cluster_free(spec);
 		return faulty(&faults);
 	}
+	struct adopt_clock clock = {clock_monotonic_ms(), clock_unix_ms()};
+	adopt_push(&control->state, cluster, spec, &clock);
 	/* The plugin says everything again every few seconds. */
 	if (cluster->pushed_at != 0 && cluster_equal(spec, cluster->spec)) {
 		cluster->pushed_at = clock_unix_ms();
@@ -310,41 +452,54 @@ static struct api_reply post_push(struct call *call)
 
 static const struct endpoint {
 	const char *path;
-	bool prefix; /* one more segment follows */
 	const char *method;
 	bool body;
 	struct api_reply (*handle)(struct call *call);
 } endpoints[] = {
-    {"/", false, "GET", false, get_index},
-    {"/api/v1/status", false, "GET", false, get_status},
-    {"/api/v1/clusters", false, "GET", false, get_clusters},
-    {"/api/v1/hosts", false, "GET", false, get_hosts},
-    {"/api/v1/routes", false, "GET", false, get_routes},
-    {CLUSTER_PREFIX, true, "GET", false, get_cluster},
-    {CLUSTER_PREFIX, true, "PUT", true, put_cluster},
-    {CLUSTER_PREFIX, true, "DELETE", false, delete_cluster},
-    {PUSH_PREFIX, true, "POST", true, post_push},
+    {"/", "GET", false, get_index},
+    {"/api/v1/status", "GET", false, get_status},
+    {"/api/v1/clusters", "GET", false, get_clusters},
+    {"/api/v1/hosts", "GET", false, get_hosts},
+    {"/api/v1/routes", "GET", false, get_routes},
+    {"/api/v1/held", "GET", false, get_held},
+    {CLUSTER_PREFIX "{}", "GET", false, get_cluster},
+    {CLUSTER_PREFIX "{}", "PUT", true, put_cluster},
+    {CLUSTER_PREFIX "{}", "PATCH", true, patch_cluster},
+    {CLUSTER_PREFIX "{}", "DELETE", false, delete_cluster},
+    {CLUSTER_PREFIX "{}/held/confirm", "POST", false, confirm_held},
+    {WEIGHT_PATH, "PUT", true, put_weight},
+    {WEIGHT_PATH, "DELETE", false, delete_weight},
+    {PUSH_PREFIX "{}", "POST", true, post_push},
 };
 
 enum { ENDPOINTS = sizeof(endpoints) / sizeof(endpoints[0]) };
 
-/* What stands behind the address of the endpoint; NULL: another address. */
-static const char *match(const struct endpoint *endpoint, const char *path)
+/* Is this the address of the endpoint? What stands for each {} goes into `names`. */
+static bool match(const char *pattern, const char *path, char names[static NAMES_MAX][NAME_TEXT_MAX])
 {
-	size_t len = strlen(endpoint->path);
-	if (!endpoint->prefix)
-		return strcmp(path, endpoint->path) == 0 ? path + len : NULL;
-	if (strncmp(path, endpoint->path, len) != 0 || path[len] == '\0' || strchr(path + len, '/'))
-		return NULL;
-	return path + len;
+	unsigned count = 0;
+	for (; *pattern != '\0'; pattern++) {
+		if (*pattern != '{') {
+			if (*path++ != *pattern)
+				return false;
+			continue;
+		}
+		size_t len = strcspn(path, "/");
+		if (len == 0)
+			return false;
+		snprintf(names[count++], NAME_TEXT_MAX, "%.*s", (int)len, path);
+		path += len;
+		pattern++;
+	}
+	return *path == '\0';
 }
 
 static const struct endpoint *find(const struct api_request *request, struct api_reply *reply)
 {
-	char allow[API_ALLOW_MAX] = "";
+	char allow[API_ALLOW_MAX] = "", names[NAMES_MAX][NAME_TEXT_MAX];
 	const char *method = strcmp(request->method, "HEAD") == 0 ? "GET" : request->method;
 	for (unsigned i = 0; i < ENDPOINTS; i++) {
-		if (!match(&endpoints[i], request->path))
+		if (!match(endpoints[i].path, request->path, names))
 			continue;
 		if (strcmp(endpoints[i].method, method) == 0)
 			return &endpoints[i];
@@ -376,13 +531,12 @@ static bool is_json(const char *content_type)
 	       (content_type[len] == '\0' || content_type[len] == ';' || content_type[len] == ' ');
 }
 
-static struct call make_call(struct control *control, const struct api_request *request,
-                             const struct endpoint *endpoint, char who[static ADDRESS_TEXT_MAX])
+static void make_call(struct call *call, struct control *control, const struct api_request *request,
+                      const struct endpoint *endpoint, char who[static ADDRESS_TEXT_MAX])
 {
-	return (struct call){.control = control,
-	                     .request = request,
-	                     .name = match(endpoint, request->path),
-	                     .who = address_format(&request->peer, who)};
+	*call = (struct call){.control = control, .request = request, .who = address_format(&request->peer, who)};
+	match(endpoint->path, request->path, call->names);
+	call->name = call->names[call->names[1][0] != '\0'];
 }
 
 bool api_accept(struct control *control, const struct api_request *request, struct api_reply *reply)
@@ -400,14 +554,15 @@ bool api_accept(struct control *control, const struct api_request *request, stru
 	}
 	if (!endpoint)
 		return false;
-	struct call call = make_call(control, request, endpoint, who);
+	struct call call;
+	make_call(&call, control, request, endpoint, who);
 	if (push)
 		return push_target(&call, reply) != NULL;
 	if (endpoint->body && !is_json(request->content_type)) {
 		*reply = problem(415, "the body must be JSON: Content-Type: application/json");
 		return false;
 	}
-	if (strcmp(endpoint->method, "PUT") == 0 && !cluster_name_valid(call.name)) {
+	if (endpoint->handle == put_cluster && !cluster_name_valid(call.name)) {
 		*reply = problem(
 		    400,
 		    "the name of a cluster is 1 to 63 letters, digits, '-', '_' or '.', beginning with a letter or "
@@ -424,6 +579,7 @@ struct api_reply api_handle(struct control *control, const struct api_request *r
 	const struct endpoint *endpoint = find(request, &reply);
 	if (!endpoint)
 		return reply;
-	struct call call = make_call(control, request, endpoint, who);
+	struct call call;
+	make_call(&call, control, request, endpoint, who);
 	return endpoint->handle(&call);
 }

@@ -20,6 +20,7 @@ enum {
 	HEALTH_PATH_MAX = 255,
 	WEIGHT_MAX = 100,
 	HOLD_MINUTES_MAX = 1440,
+	HEALTH_PORT_DEFAULT = 1936,
 };
 
 /* Who owns the hosts and routes. */

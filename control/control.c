@@ -11,7 +11,9 @@
 
 #include "common/log.h"
 #include "common/run_file.h"
+#include "control/adopt.h"
 #include "control/check_http.h"
+#include "control/claims.h"
 #include "control/cluster_json.h"
 #include "control/table.h"
 
@@ -66,6 +68,9 @@ static void compare_with_file(struct control *control, struct cluster_spec *cons
 		}
 		/* What a plugin has pushed is never in the file. */
 		struct cluster_spec *settings = cluster_copy_settings(cluster->spec);
+		/* Nor has the file the last word on the state. */
+		if (!specs[i]->state_given)
+			specs[i]->state = cluster->spec->state;
 		bool pushed = cluster->spec->source == SOURCE_PUSH;
 		if (!cluster_equal(specs[i], pushed ? settings : cluster->spec))
 			notice(control,
@@ -98,6 +103,7 @@ static bool begin_from_file(struct control *control, struct cluster_spec **specs
 	for (size_t i = 0; i < count; i++) {
 		if (state_check(&control->state, specs[i], control->config, &faults)) {
 			state_put(&control->state, specs[i], 0, clock_monotonic_ms());
+			state_cluster(&control->state, specs[i]->name)->initial = specs[i]->source == SOURCE_WATCH;
 		} else {
 			char where[96];
 			snprintf(where, sizeof(where), "cluster %s of the configuration", specs[i]->name);
@@ -179,6 +185,7 @@ static bool load(struct control *control, struct cluster_spec **specs, size_t co
 	if (result == STATE_FILE_OK) {
 		control->state_file.good = true;
 		compare_with_file(control, specs, count);
+		watchers_load(control);
 	} else {
 		log_error("state file %s: %s; move it away to begin with the clusters of the configuration",
 		          control->state_file.path, why);
@@ -215,7 +222,7 @@ bool control_init(struct control *control, const struct config *config, struct e
 
 /* ---- writes ---- */
 
-static void state_changed(struct control *control)
+void control_state_changed(struct control *control)
 {
 	control->table_stale = true;
 	event_timer_set(control->loop, &control->health_timer, clock_monotonic_ms());
@@ -232,7 +239,8 @@ bool control_put(struct control *control, struct cluster_spec *spec, int64_t pus
 	state_put(&control->state, spec, pushed_at, clock_monotonic_ms());
 	log_info("cluster %s: set by %s: %zu router hosts, %zu routes; revision %llu", spec->name, who,
 	         spec->host_count, spec->route_count, (unsigned long long)control->state.revision);
-	state_changed(control);
+	watchers_refresh(&control->watchers);
+	control_state_changed(control);
 	return true;
 }
 
@@ -244,7 +252,92 @@ bool control_delete(struct control *control, const char *name, const char *who)
 	log_info("cluster %s: removed by %s; revision %llu", name, who,
 	         (unsigned long long)control->state.revision + 1);
 	state_delete(&control->state, name);
-	state_changed(control);
+	watchers_refresh(&control->watchers);
+	watchers_save_soon(&control->watchers); /* other clusters may have left their parking */
+	control_state_changed(control);
+	return true;
+}
+
+/* Saves what was changed in place; the revision is one up. False: the caller takes it back. */
+static bool save_in_place(struct control *control)
+{
+	control->state.revision++;
+	if (save(control, NULL))
+		return true;
+	control->state.revision--;
+	return false;
+}
+
+bool control_override(struct control *control, struct name *name, uint16_t cluster, int weight, const char *who)
+{
+	struct state *state = &control->state;
+	struct pair *pair = names_pair(name, cluster), before = *pair;
+	char text[ROUTE_TEXT_MAX];
+	pair->overridden = weight >= 0;
+	pair->override = weight >= 0 ? (uint8_t)weight : 0;
+	if (!save_in_place(control)) {
+		*pair = before;
+		return false;
+	}
+	log_info("route %s on cluster %s: weight %d (-1: its own) set by %s; revision %llu",
+	         name_format(&name->host, name->wildcard, text), state->clusters[cluster]->spec->name, weight, who,
+	         (unsigned long long)state->revision);
+	if (pair->overridden && pair->parked) {
+		pair->parked = false; /* for good */
+		state->clusters[cluster]->unsaved = true;
+		watchers_save_soon(&control->watchers);
+	}
+	names_touch(&state->names, name);
+	if (!pair->overridden && !pair->present)
+		names_pair_remove(&state->names, name, cluster);
+	claims_settle(state, name);
+	control_state_changed(control);
+	return true;
+}
+
+static struct cluster_settings settings_of(const struct cluster *cluster)
+{
+	const struct cluster_spec *spec = cluster->spec;
+	return (struct cluster_settings){spec->state, spec->parks_routes, spec->default_weight};
+}
+
+static void set_settings(struct cluster *cluster, const struct cluster_settings *settings)
+{
+	cluster->spec->state = settings->state;
+	cluster->spec->parks_routes = settings->parks_routes;
+	cluster->spec->default_weight = settings->default_weight;
+}
+
+bool control_patch(struct control *control, struct cluster *cluster, const struct cluster_settings *settings,
+                   const char *who)
+{
+	struct cluster_settings before = settings_of(cluster);
+	set_settings(cluster, settings);
+	if (!save_in_place(control)) {
+		set_settings(cluster, &before);
+		return false;
+	}
+	log_info("cluster %s: %s (was %s), default weight %u (was %u), new routes %s, set by %s; revision %llu",
+	         cluster->spec->name, cluster_state_name(settings->state), cluster_state_name(before.state),
+	         settings->default_weight, before.default_weight, settings->parks_routes ? "parked" : "active", who,
+	         (unsigned long long)control->state.revision);
+	state_touch_cluster(&control->state, cluster);
+	control_state_changed(control);
+	return true;
+}
+
+bool control_confirm(struct control *control, struct cluster *cluster, const char *who, size_t *count)
+{
+	struct adopt_clock clock = {clock_monotonic_ms(), clock_unix_ms()};
+	*count = adopt_held(&control->state, cluster);
+	if (*count == 0)
+		return true;
+	log_info("cluster %s: %zu held routes and router hosts go, confirmed by %s", cluster->spec->name, *count, who);
+	if (cluster->spec->source == SOURCE_PUSH)
+		return control_put(control, adopt_without_held(cluster->spec), cluster->pushed_at, who);
+	adopt_confirm(&control->state, cluster, &clock);
+	watchers_save_soon(&control->watchers);
+	control_state_changed(control);
 	return true;
 }
 
@@ -298,8 +391,11 @@ static void begin_check(struct control *control, const struct cluster *cluster, 
 {
 	const struct health_spec *spec = &cluster->spec->health;
 	const struct host_spec *host = &cluster->spec->hosts[i];
+	/* The pods know their port; the operator may know better. */
+	bool pods_know = host->check_port != 0 && spec->port == HEALTH_PORT_DEFAULT;
 	health_begin(&cluster->health[i], spec, now, (uint32_t)random());
-	checker_start(control->checker, host->id, &host->address, spec->port, spec->path, spec->timeout);
+	checker_start(control->checker, host->id, &host->address, pods_know ? host->check_port : spec->port, spec->path,
+	              spec->timeout);
 }
 
 /* Begins the checks that are due, and sleeps until the next one is. */
@@ -523,12 +619,14 @@ void control_start(struct control *control)
 		abort();
 	snprintf(run_path, sizeof(run_path), "%s/" RUN_FILE_NAME, control->config->paths.run);
 	control->link = dataplane_link_create(control->loop, run_path, &handler);
+	watchers_start(&control->watchers, control);
 	event_timer_set(control->loop, &control->health_timer, clock_monotonic_ms());
 }
 
 void control_stop(struct control *control)
 {
 	save_health(control);
+	watchers_stop(&control->watchers);
 	event_timer_cancel(control->loop, &control->health_timer);
 	event_timer_cancel(control->loop, &control->health_save_timer);
 	event_timer_cancel(control->loop, &control->feed_timer);

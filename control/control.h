@@ -14,6 +14,7 @@
 #include "control/slots.h"
 #include "control/state.h"
 #include "control/state_file.h"
+#include "control/watchers.h"
 
 struct checker;
 
@@ -40,6 +41,7 @@ struct control {
 	unsigned notice_count;
 	char *notices[NOTICES_MAX];
 
+	struct watchers watchers;
 	struct checker *checker;
 	struct event_timer health_timer, health_save_timer;
 
@@ -71,6 +73,23 @@ void control_stop(struct control *control);
  * saved and nothing has changed; control->state_file says why. */
 bool control_put(struct control *control, struct cluster_spec *spec, int64_t pushed_at, const char *who);
 bool control_delete(struct control *control, const char *name, const char *who);
+
+/* The operator's weight for a name on a cluster; `weight` below 0 takes it back. False: as above. */
+bool control_override(struct control *control, struct name *name, uint16_t cluster, int weight, const char *who);
+
+/* What a PATCH changes. */
+struct cluster_settings {
+	enum cluster_state state;
+	bool parks_routes;
+	uint8_t default_weight;
+};
+bool control_patch(struct control *control, struct cluster *cluster, const struct cluster_settings *settings,
+                   const char *who);
+/* What is held of the cluster goes. `*count`: how much that was. */
+bool control_confirm(struct control *control, struct cluster *cluster, const char *who, size_t *count);
+
+/* The state has changed by another hand (a watch): the workers are told. */
+void control_state_changed(struct control *control);
 
 /* True if the workers of a running dataplane have applied the revision; also false if there is none. */
 bool control_applied(const struct control *control, uint64_t revision);

@@ -151,12 +151,12 @@ static bool keep_previous(const char *path)
 	return rename(temporary, previous) == 0;
 }
 
-bool state_file_write_text(const char *path, const char *text, size_t len, bool durable,
+bool state_file_write_text(const char *path, const char *text, size_t len, bool durable, bool previous,
                            char why[static STATE_FILE_TEXT_MAX])
 {
 	char temporary[PATH_MAX];
 	snprintf(temporary, sizeof(temporary), "%s.new", path);
-	bool good = write_file(temporary, text, len, durable) && (!durable || keep_previous(path)) &&
+	bool good = write_file(temporary, text, len, durable) && (!previous || keep_previous(path)) &&
 	            rename(temporary, path) == 0;
 	if (!good) {
 		explain(why, "%s cannot be written: %s", path, strerror(errno));
@@ -173,7 +173,7 @@ bool state_file_write(const char *path, const json_t *value, bool durable, char 
 	char *text = json_dumps(value, JSON_INDENT(1));
 	if (!text)
 		abort();
-	bool good = state_file_write_text(path, text, strlen(text), durable, why);
+	bool good = state_file_write_text(path, text, strlen(text), durable, durable, why);
 	free(text);
 	return good;
 }

@@ -25,8 +25,8 @@ enum state_file_result state_file_read(const char *path, json_t **out, char why[
  * False: nothing has changed, `why` says what failed. */
 bool state_file_write(const char *path, const json_t *value, bool durable, char why[static STATE_FILE_TEXT_MAX]);
 
-/* The same with a text that is JSON. */
-bool state_file_write_text(const char *path, const char *text, size_t len, bool durable,
+/* The same with a text that is JSON. `previous`: keeps the file before it, durable or not. */
+bool state_file_write_text(const char *path, const char *text, size_t len, bool durable, bool previous,
                            char why[static STATE_FILE_TEXT_MAX]);
 
 /* Renames a broken file to `path`.bad, in place of an earlier one. */

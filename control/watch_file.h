@@ -1,5 +1,6 @@
 /* The last good state of one watched cluster to and from JSON text: what its API showed, with what was decided about it
- * (parked, conflict, held). Apart from the state file, because it is large, changes often, and can be had again. Pure. */
+ * (parked, conflict, held). Apart from the state file, because it is large, changes often, and can be had again. Pure.
+ */
 #ifndef PM_WATCH_FILE_H
 #define PM_WATCH_FILE_H
 

@@ -13,9 +13,9 @@
 #include "control/watch_file.h"
 
 enum {
-	SAVE_MS = 50,     /* changes of so long are saved together, */
-	SAVE_SHARE = 20,  /* and saving takes at most one in so many parts of the loop's time */
-	REAP_MS = 500,    /* hosts whose pods are gone are looked at */
+	SAVE_MS = 50,    /* changes of so long are saved together, */
+	SAVE_SHARE = 20, /* and saving takes at most one in so many parts of the loop's time */
+	REAP_MS = 500,   /* hosts whose pods are gone are looked at */
 	WATCH_PATH_MAX = CONTROL_PATH_MAX + CLUSTER_NAME_MAX + 16,
 };
 
@@ -40,8 +40,8 @@ static bool load_file(struct control *control, struct cluster *cluster, const ch
 	enum state_file_result result = state_file_read(path, &value, text);
 	if (result == STATE_FILE_NONE)
 		return false;
-	bool good = result == STATE_FILE_OK &&
-	            watch_file_read(&control->state, cluster, value, clock_monotonic_ms(), &why);
+	bool good =
+	    result == STATE_FILE_OK && watch_file_read(&control->state, cluster, value, clock_monotonic_ms(), &why);
 	if (result == STATE_FILE_OK)
 		json_decref(value);
 	if (!good)
@@ -73,7 +73,7 @@ static void save(struct watcher *watcher, struct cluster *cluster)
 	/* Not forced to the disk: after a loss of power its checksum says whether it is good, and the one before is
 	 * there; the API has it all again. */
 	cluster->unsaved =
-	    !state_file_write_text(path_of(watcher->control, cluster->spec->name, path), text, len, false, why);
+	    !state_file_write_text(path_of(watcher->control, cluster->spec->name, path), text, len, false, true, why);
 	if (cluster->unsaved)
 		log_error("%s", why);
 	free(text);
@@ -173,8 +173,8 @@ static void start(struct watcher *watcher, struct cluster *cluster)
 	strcpy(watcher->name, cluster->spec->name);
 	cluster->watch_changed = false;
 	cluster->current = false;
-	watcher->source = kube_source_start(watcher->control->loop, watcher->name, cluster->spec->watch, NULL, changed,
-	                                    watcher);
+	watcher->source =
+	    kube_source_start(watcher->control->loop, watcher->name, cluster->spec->watch, NULL, changed, watcher);
 	if (!watcher->source)
 		log_error("cluster %s: cannot be watched: libcurl has no memory", watcher->name);
 }

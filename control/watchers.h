@@ -17,7 +17,7 @@ struct control;
 
 struct watcher {
 	struct control *control;
-	uint16_t index;             /* of the cluster */
+	uint16_t index; /* of the cluster */
 	char name[CLUSTER_NAME_MAX + 1];
 	struct kube_source *source; /* NULL: nothing is watched here */
 	uint64_t save_at;           /* monotonic ms: not before */
