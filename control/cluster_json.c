@@ -404,10 +404,22 @@ json_t *cluster_write(const struct cluster_spec *spec)
 	return object;
 }
 
+/* Of specs that are the same but for this. */
+static bool holds_equal(const struct cluster_spec *a, const struct cluster_spec *b)
+{
+	for (size_t i = 0; i < a->host_count && i < b->host_count; i++)
+		if (a->hosts[i].hold.reason != b->hosts[i].hold.reason)
+			return false;
+	for (size_t i = 0; i < a->route_count; i++)
+		if (a->routes[i].hold.reason != b->routes[i].hold.reason)
+			return false;
+	return true;
+}
+
 bool cluster_equal(const struct cluster_spec *a, const struct cluster_spec *b)
 {
 	json_t *x = cluster_write(a), *y = cluster_write(b);
-	bool equal = json_equal(x, y);
+	bool equal = json_equal(x, y) && holds_equal(a, b);
 	json_decref(x);
 	json_decref(y);
 	return equal;

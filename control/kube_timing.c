@@ -4,9 +4,10 @@
 const struct kube_timing *kube_timing_default(void)
 {
 	static const struct kube_timing defaults = {
-	    .backoff_first = 800, /* client-go's, as are doubling, jitter, reset and the cap for an API that denies */
+	    .backoff_first = 800, /* client-go's, as are doubling, jitter, reset and the higher cap */
 	    .backoff_cap_away = 2000,
 	    .backoff_cap_denied = 30000,
+	    .backoff_patience = 10,
 	    .backoff_reset = 120000,
 	    .retry_after_cap = 60000,
 	    .files = 1000,

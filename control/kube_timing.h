@@ -7,12 +7,13 @@
 
 struct kube_timing {
 	/* Back-off: `first`, doubled by each trouble up to a cap, plus 0 to 100 % at random; forgotten after `reset`
-	 * without trouble. The cap depends on what is wrong: an API that is away (refused, time-out, 5xx) is tried
-	 * again within 4 s, one that says no (401, 403, 404) after 30 to 60 s, or as soon as a token, CA or kubeconfig
-	 * file changes. */
+	 * without trouble. An API that is away (refused, time-out, 5xx) is tried again within 4 s for as long as it
+	 * takes; one that says no (401, 403, 404) too, but after `patience` times in a row only every 30 to 60 s, or as
+	 * soon as a token, CA or kubeconfig file changes. */
 	uint32_t backoff_first;
 	uint32_t backoff_cap_away;
 	uint32_t backoff_cap_denied;
+	uint32_t backoff_patience; /* times */
 	uint32_t backoff_reset;
 	uint32_t retry_after_cap; /* what of a Retry-After is obeyed at most */
 	uint32_t files;           /* between two looks at the files while something is waiting */

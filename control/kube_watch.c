@@ -31,6 +31,7 @@ struct kube_watch {
 	uint64_t timer_from;
 
 	bool resumable;    /* a watch can begin at status.resource_version */
+	bool doubtful;     /* a connection broke: the API may have been restored from a backup meanwhile */
 	bool read_anew;    /* the next call reads the credentials' files in any case: the API did not like them */
 	unsigned failures; /* in a row, as back-off counts them */
 	uint64_t trouble_at;
@@ -50,7 +51,7 @@ struct kube_watch {
 	struct kube_trouble stopped_by; /* why we ended a call from within */
 };
 
-static const struct kube_call_handler list_handler, watch_handler;
+static const struct kube_call_handler list_handler, probe_handler, watch_handler;
 
 static void list(struct kube_watch *watch);
 static void open_stream(struct kube_watch *watch);
@@ -95,7 +96,8 @@ static uint32_t back_off(struct kube_watch *watch, const struct kube_trouble *tr
 	if (now - watch->trouble_at > timing->backoff_reset)
 		watch->failures = 0;
 	watch->trouble_at = now;
-	uint32_t cap = trouble->kind == KUBE_DENIED ? timing->backoff_cap_denied : timing->backoff_cap_away;
+	bool hopeless = trouble->kind == KUBE_DENIED && watch->failures >= timing->backoff_patience;
+	uint32_t cap = hopeless ? timing->backoff_cap_denied : timing->backoff_cap_away;
 	uint32_t wait = timing->backoff_first;
 	for (unsigned i = 0; i < watch->failures && wait < cap; i++)
 		wait *= 2;
@@ -257,6 +259,7 @@ static void list_complete(struct kube_watch *watch)
 	watch->status.listed = true;
 	watch->status.listed_at = watch->status.confirmed_at;
 	watch->resumable = true;
+	watch->doubtful = false;
 	if (watch->barren == 0)
 		note_good(watch);
 	set_relist(watch, watch->target.relist_ms);
@@ -303,6 +306,69 @@ static void on_list_done(void *context, const struct kube_call_result *result)
 
 static const struct kube_call_handler list_handler = {on_list_bytes, on_list_done};
 
+/* --- the probe --------------------------------------------------------------------------------------------------- */
+
+/* A version is opaque; but where both are numbers, a smaller one says that something is wrong with the order. */
+static bool goes_back(const char *version, const char *last)
+{
+	size_t len = strlen(version), last_len = strlen(last);
+	if (strspn(version, "0123456789") != len || strspn(last, "0123456789") != last_len)
+		return false;
+	return len != last_len ? len < last_len : strcmp(version, last) < 0;
+}
+
+static void ignore_item(void *context, json_t *item, const char *why)
+{
+}
+
+static bool on_probe_bytes(void *context, const char *bytes, size_t len)
+{
+	struct kube_watch *watch = context;
+	set_timer(watch, watch->timing->list_silence);
+	return kube_page_feed(&watch->page, bytes, len, ignore_item, watch) ||
+	       stop_with(watch, "the answer is no list");
+}
+
+static void on_probe_done(void *context, const struct kube_call_result *result)
+{
+	struct kube_watch *watch = context;
+	struct kube_trouble trouble = result->outcome == KUBE_CALL_STOPPED ? watch->stopped_by : result->trouble;
+	const char *ours = watch->status.resource_version;
+	watch->call = NULL;
+	bool good = result->outcome == KUBE_CALL_COMPLETE && take_page(watch, &trouble);
+	forget_list(watch);
+	if (good && !goes_back(watch->list_version, ours)) {
+		watch->doubtful = false;
+		open_stream(watch);
+		return;
+	}
+	if (good)
+		kube_trouble_set(&trouble, "the API has gone back from version %.40s to %.40s", ours,
+		                 watch->list_version);
+	watch_failed(watch, &trouble);
+}
+
+static const struct kube_call_handler probe_handler = {on_probe_bytes, on_probe_done};
+
+/* A watch from a version that the API has yet to reach is accepted and stays silent. So ask where it is, by a list of
+ * one object. */
+static void probe(struct kube_watch *watch)
+{
+	forget_list(watch);
+	set_state(watch, KUBE_STATE_CONNECTING);
+	set_timer(watch, watch->timing->list_silence);
+	watch->call = get(watch, "limit=1", watch->timing->list_silence * LIST_PATIENCE, &probe_handler);
+}
+
+/* Goes on with the watch where it ended. */
+static void resume(struct kube_watch *watch)
+{
+	if (watch->doubtful)
+		probe(watch);
+	else
+		open_stream(watch);
+}
+
 /* --- the watch --------------------------------------------------------------------------------------------------- */
 
 static uint32_t silence_limit(const struct kube_watch *watch)
@@ -327,15 +393,6 @@ static void open_stream(struct kube_watch *watch)
 	watch->call = get(watch, query, seconds * 1000 + timing->watch_grace, &watch_handler);
 	free(query);
 	free(version);
-}
-
-/* A version is opaque; but where both are numbers, a smaller one says that something is wrong with the order. */
-static bool goes_back(const char *version, const char *last)
-{
-	size_t len = strlen(version), last_len = strlen(last);
-	if (strspn(version, "0123456789") != len || strspn(last, "0123456789") != last_len)
-		return false;
-	return len != last_len ? len < last_len : strcmp(version, last) < 0;
 }
 
 static void take_version(struct kube_watch *watch, const json_t *object)
@@ -420,6 +477,7 @@ static void stream_ended(struct kube_watch *watch, const struct kube_call_result
 	bool cut = result->outcome == KUBE_CALL_CUT;
 	uint64_t next = watch->opened_at + watch->timing->short_stream;
 	struct kube_trouble trouble;
+	watch->doubtful |= cut;
 	if (!watch->settled) {
 		kube_trouble_set(&trouble, "the watch ended at once, without an event%s%s", cut ? ": " : "",
 		                 cut ? result->trouble.words : "");
@@ -430,7 +488,7 @@ static void stream_ended(struct kube_watch *watch, const struct kube_call_result
 	if (cut)
 		note_trouble(watch, &result->trouble);
 	if (clock_monotonic_ms() >= next) {
-		open_stream(watch);
+		resume(watch);
 		return;
 	}
 	set_state(watch, KUBE_STATE_WAITING); /* not as often as the API can */
@@ -462,7 +520,7 @@ static const struct kube_call_handler watch_handler = {on_watch_bytes, on_watch_
 static void go_on(struct kube_watch *watch)
 {
 	if (watch->resumable)
-		open_stream(watch);
+		resume(watch);
 	else
 		list(watch);
 }

@@ -48,9 +48,9 @@ static void send_syn(struct worker *worker, struct flow *flow)
 static void first_syn(struct worker *worker, struct flow *flow)
 {
 	struct young *young = flow_young(worker, flow);
-	/* The trial of a suspected router host costs its client half the time. */
+	/* The trial of a suspected router host costs its client a quarter of the time. */
 	uint32_t limit = worker->config->timeouts.connect_attempt;
-	young->attempt_ends = worker->now + (host_suspected(worker, flow->host) ? limit / 2 : limit);
+	young->attempt_ends = worker->now + (host_suspected(worker, flow->host) ? limit / 4 : limit);
 	young->resend_after = SYN_RTO_MS;
 	young->syn_again = false;
 	send_syn(worker, flow);

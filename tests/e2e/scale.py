@@ -12,6 +12,7 @@ FACTOR: dict[str, dict[str, float]] = {
     "cluster_puts": {"short": 200, "long": 1_000},
     "control_stopped_seconds": {"short": 10, "long": 60},
     "control_kills_in_start": {"short": 25, "long": 100},
+    "control_kills_in_changes": {"short": 20, "long": 200},
     "random_aborts": {"short": 10_000, "long": 100_000},
     "slow_host_connections": {"short": 1_000, "long": 1_000},
     "flood_seconds": {"short": 5, "long": 10},

@@ -377,6 +377,9 @@ def test_push(rig: Rig) -> None:
     assert state(rig) == before, "the same push again changes nothing"
     assert push(rig, {"routes": {}, "routerHosts": {}})[0] == 201
     shown = rig.get(f"{CLUSTERS}/ose3")
+    assert len(shown["hosts"]) == 1 and len(shown["routes"]) == 1, "an empty push is held"
+    assert rig.api("POST", f"{CLUSTERS}/ose3/held/confirm")[0] == 200
+    shown = rig.get(f"{CLUSTERS}/ose3")
     assert shown["hosts"] == [] and shown["routes"] == []
 
 

@@ -173,8 +173,8 @@ static void answers(void **state)
 	assert_non_null(strstr(last.answer, "Content-Type: text/plain"));
 	assert_int_equal(get("/nothing", "Host: 127.0.0.1\r\n"), 404);
 	assert_non_null(strstr(last.answer, "Content-Type: application/problem+json\r\n"));
-	assert_int_equal(ask("PATCH /api/v1/clusters/x HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n"), 405);
-	assert_non_null(strstr(last.answer, "Allow: GET, PUT, DELETE\r\n"));
+	assert_int_equal(ask("POST /api/v1/clusters/x HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\n\r\n"), 405);
+	assert_non_null(strstr(last.answer, "Allow: GET, PUT, PATCH, DELETE\r\n"));
 	assert_int_equal(get("/api/v1/hosts?limit=1&offset=1", "Host: 127.0.0.1\r\n"), 200);
 	assert_non_null(strstr(last.answer, "\"203.0.113.12\""));
 	assert_null(strstr(last.answer, "\"203.0.113.11\""));

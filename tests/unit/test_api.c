@@ -179,8 +179,8 @@ static void wrong_addresses_and_methods(void **state)
 	assert_refused(405, "takes GET", "POST", "/api/v1/status", "{}");
 	assert_refused(405, "takes POST", "GET", "/api/cluster/K3", NULL);
 	assert_refused(405, "takes GET", "CONNECT", "/", NULL);
-	struct api_reply reply = call("PATCH", "/api/v1/clusters/ose1", "{}");
-	assert_string_equal(reply.allow, "GET, PUT, DELETE");
+	struct api_reply reply = call("POST", "/api/v1/clusters/ose1", "{}");
+	assert_string_equal(reply.allow, "GET, PUT, PATCH, DELETE");
 	json_decref(reply.json);
 }
 
@@ -285,7 +285,98 @@ static void pushes(void **state)
 	assert_int_equal(cluster->spec->route_count, 1);
 	assert_int_equal(cluster->spec->default_weight, 5);
 	assert_refused(404, "no cluster has the key \"K3\"; add one", "POST", "/api/cluster/K3", push);
+	/* An empty push is not believed. */
 	assert_written(201, "POST", "/api/cluster/K4", "{'routes':{},'routerHosts':{}}");
+	reply = call("GET", "/api/v1/held", NULL);
+	assert_int_equal(json_array_size(json_object_get(reply.json, "held")), 2);
+	json_decref(reply.json);
+	revision = control.state.revision;
+	reply = call("POST", "/api/cluster/K4", "{'routes':{},'routerHosts':{}}"); /* nothing new */
+	assert_int_equal(reply.revision, revision);
+	json_decref(reply.json);
+	assert_written(200, "POST", "/api/v1/clusters/ose3/held/confirm", NULL);
+	cluster = state_cluster(&control.state, "ose3");
+	assert_int_equal(cluster->spec->host_count + cluster->spec->route_count, 0);
+}
+
+static void patches(void **state)
+{
+	assert_written(200, "PATCH", "/api/v1/clusters/ose1", "{'state':'draining','default_weight':7}");
+	const struct cluster *cluster = state_cluster(&control.state, "ose1");
+	assert_int_equal(cluster->spec->state, CLUSTER_DRAINING);
+	assert_int_equal(cluster->spec->default_weight, 7);
+	assert_written(200, "PATCH", "/api/v1/clusters/ose1", "{}");
+	assert_int_equal(cluster->spec->state, CLUSTER_DRAINING);
+	/* A PUT that does not name the state leaves it alone. */
+	assert_written(200, "PUT", "/api/v1/clusters/ose1", "{'source':'static'}");
+	assert_int_equal(state_cluster(&control.state, "ose1")->spec->state, CLUSTER_DRAINING);
+	assert_written(200, "PUT", "/api/v1/clusters/ose1", "{'source':'static','state':'active'}");
+	assert_int_equal(state_cluster(&control.state, "ose1")->spec->state, CLUSTER_ACTIVE);
+	assert_refused(400, "$.state: \"of\" is not known", "PATCH", "/api/v1/clusters/ose1", "{'state':'of'}");
+	assert_refused(400, "$.new_routes: belongs to", "PATCH", "/api/v1/clusters/ose1", "{'new_routes':'parked'}");
+	assert_refused(400, "unknown field", "PATCH", "/api/v1/clusters/ose1", "{'weight':1}");
+	assert_refused(400, "101 is out of range", "PATCH", "/api/v1/clusters/ose1", "{'default_weight':101}");
+	assert_refused(404, "there is no cluster", "PATCH", "/api/v1/clusters/nix", "{}");
+}
+
+#define WEIGHT "/api/v1/routes/app1.ch/clusters/ose1/weight"
+
+static const struct pair *app1_on_ose1(void)
+{
+	struct hostname host;
+	bool wildcard;
+	assert_true(name_parse("app1.ch", &host, &wildcard));
+	const struct name *name = names_find_host(&control.state.names, &host, wildcard);
+	return name ? names_pair(name, state_cluster(&control.state, "ose1")->index) : NULL;
+}
+
+static void weights(void **state)
+{
+	assert_written(200, "PUT", WEIGHT, "{'weight':33}");
+	assert_true(app1_on_ose1()->overridden && app1_on_ose1()->override == 33);
+	/* It survives that the route goes and comes back. */
+	assert_written(200, "PUT", "/api/v1/clusters/ose1", "{'source':'static'}");
+	assert_true(!app1_on_ose1()->present && app1_on_ose1()->override == 33);
+	assert_written(200, "PUT", "/api/v1/clusters/ose1", "{'source':'static','routes':[{'host':'APP1.ch'}]}");
+	assert_true(app1_on_ose1()->present && app1_on_ose1()->override == 33);
+	assert_written(200, "DELETE", WEIGHT, NULL);
+	assert_false(app1_on_ose1()->overridden);
+	assert_refused(404, "has no weight set through the API", "DELETE", WEIGHT, NULL);
+	assert_refused(400, "$.weight: is missing", "PUT", WEIGHT, "{}");
+	assert_refused(400, "$.weight: 101 is out of range", "PUT", WEIGHT, "{'weight':101}");
+	assert_refused(404, "cluster ose1 has no route \"nix.ch\"", "PUT", "/api/v1/routes/nix.ch/clusters/ose1/weight",
+	               "{'weight':1}");
+	assert_refused(404, "cluster ose1 has no route \"a b\"", "PUT", "/api/v1/routes/a b/clusters/ose1/weight",
+	               "{'weight':1}");
+	assert_refused(404, "there is no cluster \"nix\"", "PUT", "/api/v1/routes/app1.ch/clusters/nix/weight",
+	               "{'weight':1}");
+	assert_refused(404, "GET / lists them", "PUT", "/api/v1/routes/app1.ch/clusters/ose1/wait", "{}");
+	assert_refused(405, "takes PUT, DELETE", "GET", WEIGHT, NULL);
+	/* The last word on a route that is gone. */
+	assert_written(200, "PUT", WEIGHT, "{'weight':0}");
+	assert_written(200, "PUT", "/api/v1/clusters/ose1", "{'source':'static'}");
+	assert_written(200, "DELETE", WEIGHT, NULL);
+	assert_null(app1_on_ose1());
+}
+
+static void watched_clusters_own_what_their_api_shows(void **state)
+{
+	static const char watched[] = "{'source':'watch','watch':{'server':'https://127.0.0.1:1'}%s}";
+	char body[200];
+	snprintf(body, sizeof(body), watched, "");
+	assert_written(201, "PUT", "/api/v1/clusters/ose9", body);
+	snprintf(body, sizeof(body), watched, ",'routes':[{'host':'a.ch'}]");
+	assert_refused(409, "its API owns its routes and router hosts", "PUT", "/api/v1/clusters/ose9", body);
+	snprintf(body, sizeof(body), watched, ",'hosts':[{'name':'r','address':'192.0.2.1'}]");
+	assert_refused(409, "its API owns its routes and router hosts", "PUT", "/api/v1/clusters/ose9", body);
+	assert_refused(409, "cluster ose9 has source watch", "POST", "/api/cluster/ose9", "{}");
+	assert_refused(409, "cluster ose9 has source watch", "PUT", "/api/v1/clusters/ose9", "{'source':'static'}");
+	assert_written(200, "PATCH", "/api/v1/clusters/ose9", "{'new_routes':'active'}");
+	struct api_reply reply = call("GET", "/api/v1/held", NULL);
+	assert_int_equal(reply.status, 200);
+	assert_int_equal(json_array_size(json_object_get(reply.json, "held")), 0);
+	json_decref(reply.json);
+	assert_written(200, "DELETE", "/api/v1/clusters/ose9", NULL);
 }
 
 static void wrong_pushes(void **state)
@@ -337,6 +428,9 @@ int main(void)
 	    TEST(each_source_owns_its_cluster),
 	    TEST(pushes),
 	    TEST(wrong_pushes),
+	    TEST(patches),
+	    TEST(weights),
+	    TEST(watched_clusters_own_what_their_api_shows),
 	    TEST(what_cannot_be_saved_is_507),
 	};
 	if (!mkdtemp(directory))

@@ -129,7 +129,7 @@ static void names_and_sources(void **state)
 	assert_refused("{\"name\":\"a\",\"source\":\"static\",\"hold_minutes\":3}", "$.hold_minutes",
 	               "belongs to \"source\": \"push\" and \"watch\" only");
 	assert_refused("{\"name\":\"a\",\"source\":\"push\",\"hold_minutes\":1441}", "$.hold_minutes",
-	               "is out of range");
+	               "1441 is out of range");
 	assert_refused("{\"name\":\"a\",\"source\":\"static\",\"state\":\"off\"}", "$.state",
 	               "\"off\" is not known");
 
