@@ -10,6 +10,7 @@
 #include "control/event_loop.h"
 #include "control/kube_client.h"
 #include "control/kube_page.h"
+#include "control/kube_retry.h"
 
 enum {
 	LIST_PATIENCE = 10, /* a page may take so many times list_silence, if bytes keep coming */
@@ -30,11 +31,10 @@ struct kube_watch {
 	struct event_timer relist; /* the safety net */
 	uint64_t timer_from;
 
-	bool resumable;    /* a watch can begin at status.resource_version */
-	bool doubtful;     /* a connection broke: the API may have been restored from a backup meanwhile */
-	bool read_anew;    /* the next call reads the credentials' files in any case: the API did not like them */
-	unsigned failures; /* in a row, as back-off counts them */
-	uint64_t trouble_at;
+	bool resumable; /* a watch can begin at status.resource_version */
+	bool doubtful;  /* a connection broke: the API may have been restored from a backup meanwhile */
+	bool read_anew; /* the next call reads the credentials' files in any case: the API did not like them */
+	struct kube_retry retry;
 
 	struct kube_page page;
 	unsigned pages;      /* of this list that have come */
@@ -74,12 +74,6 @@ static void set_timer(struct kube_watch *watch, uint32_t after_ms)
 	event_timer_set(watch->loop, &watch->timer, clock_monotonic_ms() + after_ms);
 }
 
-/* 0 to max, both included. */
-static uint32_t random_up_to(uint32_t max)
-{
-	return arc4random_uniform(max + 1);
-}
-
 static void end_call(struct kube_watch *watch)
 {
 	kube_call_cancel(watch->call);
@@ -87,28 +81,6 @@ static void end_call(struct kube_watch *watch)
 }
 
 /* --- trouble ----------------------------------------------------------------------------------------------------- */
-
-/* How long to wait after one more failure. */
-static uint32_t back_off(struct kube_watch *watch, const struct kube_trouble *trouble)
-{
-	const struct kube_timing *timing = watch->timing;
-	uint64_t now = clock_monotonic_ms();
-	if (now - watch->trouble_at > timing->backoff_reset)
-		watch->failures = 0;
-	watch->trouble_at = now;
-	bool hopeless = trouble->kind == KUBE_DENIED && watch->failures >= timing->backoff_patience;
-	uint32_t cap = hopeless ? timing->backoff_cap_denied : timing->backoff_cap_away;
-	uint32_t wait = timing->backoff_first;
-	for (unsigned i = 0; i < watch->failures && wait < cap; i++)
-		wait *= 2;
-	wait = wait < cap ? wait : cap;
-	/* A version that has been forgotten is nobody's fault: only not all at the same moment. */
-	wait = trouble->kind == KUBE_GONE && watch->failures == 0 ? random_up_to(wait) : wait + random_up_to(wait);
-	watch->failures++;
-	uint32_t asked = trouble->retry_after_ms;
-	asked = asked < timing->retry_after_cap ? asked : timing->retry_after_cap;
-	return wait > asked ? wait : asked;
-}
 
 /* Notes it; the same words are logged once. */
 static void note_trouble(struct kube_watch *watch, const struct kube_trouble *trouble)
@@ -135,13 +107,13 @@ static void wait_after(struct kube_watch *watch, const struct kube_trouble *trou
 	note_trouble(watch, trouble);
 	watch->read_anew |= trouble->unauthorized;
 	set_state(watch, KUBE_STATE_WAITING);
-	set_timer(watch, back_off(watch, trouble));
+	set_timer(watch, kube_retry_wait(&watch->retry, watch->timing, trouble, clock_monotonic_ms()));
 }
 
 static void set_relist(struct kube_watch *watch, uint32_t after_ms)
 {
 	uint32_t jitter = after_ms / 4;
-	uint64_t at = clock_monotonic_ms() + after_ms - jitter + random_up_to(2 * jitter);
+	uint64_t at = clock_monotonic_ms() + after_ms - jitter + kube_random_up_to(2 * jitter);
 	event_timer_set(watch->loop, &watch->relist, at);
 }
 
@@ -342,9 +314,11 @@ static void on_probe_done(void *context, const struct kube_call_result *result)
 		open_stream(watch);
 		return;
 	}
-	if (good)
+	if (good) {
 		kube_trouble_set(&trouble, "the API has gone back from version %.40s to %.40s", ours,
 		                 watch->list_version);
+		trouble.kind = KUBE_GONE;
+	}
 	watch_failed(watch, &trouble);
 }
 
@@ -380,7 +354,7 @@ static void open_stream(struct kube_watch *watch)
 {
 	const struct kube_timing *timing = watch->timing;
 	uint32_t seconds =
-	    timing->watch_seconds_min + random_up_to(timing->watch_seconds_max - timing->watch_seconds_min);
+	    timing->watch_seconds_min + kube_random_up_to(timing->watch_seconds_max - timing->watch_seconds_min);
 	char *version = kube_query_escape(watch->status.resource_version), *query;
 	if (asprintf(&query, "watch=1&allowWatchBookmarks=true&resourceVersion=%s&timeoutSeconds=%u", version,
 	             seconds) < 0)

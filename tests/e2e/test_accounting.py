@@ -42,6 +42,12 @@ def await_in_use(rig: Rig, expected: dict[str, int], seconds: float) -> None:
         raise AssertionError(f"after {seconds:.0f} s in use: {seen}; at first: {expected}") from error
 
 
+def idle(rig: Rig) -> dict[str, int]:
+    """What is in use when no connection is left."""
+    await_true(lambda: not any(in_use(rig)[name] for name in GAUGES), 10, "no connection is left")
+    return in_use(rig)
+
+
 @contextlib.contextmanager
 def abort_server(rig: Rig) -> Iterator[None]:
     """The host that aborts, as a cluster of its own."""
@@ -66,8 +72,7 @@ def test_random_aborts(rig: Rig) -> None:
     rig.nft(names.CLIENT, VANISHING_RULES)
     with abort_server(rig):
         Aborts(500, seed=2).run()  # neighbours, buffers of the rings: what the first connections take for good
-        await_in_use(rig, in_use(rig) | dict.fromkeys(GAUGES, 0), 10)
-        before, books = in_use(rig), Books(rig)
+        before, books = idle(rig), Books(rig)
         aborts = Aborts(int(scale("random_aborts")))
         aborts.run()
         assert len(aborts.made) == 33 and not aborts.failed, (len(aborts.failed), aborts.failed[:5])

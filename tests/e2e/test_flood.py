@@ -18,7 +18,7 @@ from demonet.client import fetch
 from demonet.supervisor import ProgramError, await_true
 from rig import Rig
 from scale import scale
-from test_accounting import await_in_use, in_use
+from test_accounting import await_in_use, idle
 
 MEASURE_SECONDS = 2
 GOOD_CONNECTIONS = 200
@@ -147,7 +147,7 @@ def test_half_of_the_rig(rig: Rig) -> None:
     limit = rig_limit(rig)
     rig.start()
     ignore_answers(rig)
-    before, books = in_use(rig), Books(rig)
+    before, books = idle(rig), Books(rig)
     seconds = float(scale("flood_seconds"))
     flood = Flood(rig, limit / 2, seconds)
     good = GoodClients(GOOD_CONNECTIONS, seconds * 0.9)
@@ -169,7 +169,7 @@ def test_full_flood(rig: Rig) -> None:
     rig.start()
     ignore_answers(rig)
     memory = {program: resident(rig, program) for program in (DATAPLANE, CONTROL)}
-    before, books = in_use(rig), Books(rig)
+    before, books = idle(rig), Books(rig)
     flood = Flood(rig, 0, float(scale("flood_seconds")))
     sent = flood.sent()
     ended = time.monotonic()

@@ -219,6 +219,9 @@ static bool acceptable(struct sim_tcp *tcp, const struct sim_view *view)
 	uint8_t flags = view->segment->flags;
 	bool in_window = view->right >= tcp->rcv_nxt && view->left <= sim_max(tcp->rcv_adv, tcp->rcv_nxt);
 	if (flags & SIM_RST) {
+		bool over = tcp->state == SIM_FIN_WAIT_2 && tcp->fin_at && tcp->rcv_nxt > tcp->fin_at;
+		if (over)
+			return false; /* TIME_WAIT, but for a reader who pauses */
 		if (view->left == tcp->rcv_nxt)
 			sim_tcp_close(tcp, tcp->state == SIM_SYN_RECEIVED ? SIM_END_REFUSED : SIM_END_RESET);
 		else if (in_window && view->left >= tcp->rcv_nxt)

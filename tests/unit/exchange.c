@@ -54,7 +54,11 @@ static void frame_give(struct exchange *x, struct frame *frame)
 
 static bool io_alloc(void *context, struct frame *frame)
 {
-	return frame_take(context, frame);
+	struct exchange *x = context;
+	if (!frame_take(x, frame))
+		return false;
+	frame->room = x->room;
+	return true;
 }
 
 static void io_drop(void *context, struct frame *frame)
@@ -151,6 +155,7 @@ int exchange_setup(void **state)
 	x->now_us = 100000ULL * COOKIE_EPOCH_MS * 1000; /* an even epoch begins */
 	x->count = 1;
 	x->frames_max = 64;
+	x->room = EXCHANGE_FRAME_ROOM;
 	x->start = 77;
 	*state = x;
 	return 0;

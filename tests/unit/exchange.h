@@ -66,6 +66,7 @@ struct exchange {
 
 	bool checked;        /* frames come with verified checksums */
 	unsigned frames_max; /* that the pool has */
+	uint16_t room;       /* of the frames that the worker gets for its own segments */
 	bool event_refused, ask_refused, hand_over_refused;
 
 	struct worker *worker;

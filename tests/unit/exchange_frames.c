@@ -211,7 +211,7 @@ static const char *read_icmp(struct conn *c, enum side side, const struct sent_f
 		return "ICMP error of another length";
 	if (plain_fold(plain_sum(0, icmp, sent->len - 34u)) != 0xffff)
 		return "wrong ICMP checksum";
-	if (plain_fold(plain_sum(0, quote, 20)) != 0xffff)
+	if (quote[0] != 0x45 || plain_fold(plain_sum(0, quote, 20)) != 0xffff)
 		return "wrong checksum of the quoted header";
 	/* The quoted packet went the other way. */
 	if (memcmp(quote + 12, sent->data + 30, 4) != 0 || memcmp(quote + 16, sent->data + 26, 4) != 0)

@@ -385,6 +385,22 @@ static void what_the_client_sends_meanwhile_is_held(void **state)
 	exchange_end(x);
 }
 
+static void the_window_of_an_old_segment_is_not_taken(void **state)
+{
+	struct exchange *x = exchange_begin(state);
+	struct conn *c = conn_new(x, 40000);
+	conn_handshake(c);
+	client_sends(c, "P. 1:51 ack 1 win 300");
+	expect_client(c, ". 1 ack 51 win 128");
+	client_sends(c, "P. 51:101 ack 1 win 500");
+	expect_syn(c);
+	client_sends(c, "P. 1:51 ack 1 win 300"); /* was under way longer */
+	expect_silence(x);
+	router_sends(c, syn_ack);
+	expect_router(c, "P. 1:101 ack 1 win 500");
+	exchange_end(x);
+}
+
 /* It says what was acknowledged, not what was received: the client must go on repeating the rest. */
 static void a_challenge_acknowledges_nothing_new(void **state)
 {
@@ -511,6 +527,7 @@ int main(void)
 	    TEST(silence_after_the_reset_takes_another_port),
 	    TEST(a_wrong_syn_ack_is_reset),
 	    TEST(what_the_client_sends_meanwhile_is_held),
+	    TEST(the_window_of_an_old_segment_is_not_taken),
 	    TEST(a_challenge_acknowledges_nothing_new),
 	    TEST(the_client_may_go_away),
 	    TEST(the_clients_reset_may_have_either_number),

@@ -201,6 +201,22 @@ static void without_a_frame_nothing_is_sent(void **state)
 	exchange_end(x);
 }
 
+/* A segment that the frame has no room for is not written behind its end. */
+static void a_frame_that_is_too_small_is_not_sent(void **state)
+{
+	struct exchange *x = exchange_begin(state);
+	struct conn *c = conn_new(x, 40000);
+	conn_request(c);
+	x->room = 54 + REQUEST_LEN - 1;
+	router_sends(c, "S. 0 ack 1 win 65535 mss 1460 sackok ws 7");
+	expect_silence(x);
+	expect_count(x, counter_tx_failed, 1);
+	x->room++;
+	struct conn *next = conn_new(x, 40001);
+	conn_join(next);
+	exchange_end(x);
+}
+
 /* ---- a VIP that the kernel does not hold ---- */
 
 static void nothing_is_sent_from_a_vip_that_is_gone(void **state)
@@ -234,6 +250,7 @@ int main(void)
 	    TEST(without_a_way_the_frame_is_dropped_and_the_flow_lives),
 	    TEST(a_router_host_may_be_resolved_late),
 	    TEST(without_a_frame_nothing_is_sent),
+	    TEST(a_frame_that_is_too_small_is_not_sent),
 	    TEST(nothing_is_sent_from_a_vip_that_is_gone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

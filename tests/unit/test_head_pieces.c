@@ -127,6 +127,8 @@ static void random_pieces_match_a_model(void **state)
 		struct young *young = flow_young(x->worker, conn_flow(c));
 		struct model m = {.capacity = head_capacity(x->worker)};
 		uint32_t total = (uint32_t)(1 + random_next(&random) % (run % 5 ? 300 : SMALL_LIMIT + 200));
+		if (run % 10 == 0) /* ends near the end of the buffer */
+			total = m.capacity - 20 + (uint32_t)(random_next(&random) % 40);
 		for (unsigned i = 0; i < 300; i++)
 			random_segment(x->worker, young, &m, &random, total);
 		grown_large += young->large != YOUNG_NONE;

@@ -268,7 +268,7 @@ static void no_answer(void **state)
 	api_server_down(fixture->server);
 	get(fixture, "/refused");
 	assert_int_equal(finish(fixture)->outcome, KUBE_CALL_FAILED);
-	assert_non_null(strstr(fixture->seen.result.trouble.words, "no connection to the API: "));
+	assert_non_null(strstr(fixture->seen.result.trouble.words, "no connection to the API: Connection refused"));
 }
 
 static char token_path[] = "/tmp/pm_kube_client_XXXXXX";

@@ -449,7 +449,7 @@ static void new_token(void **state)
 	strcpy(fixture->spec.token_file, path);
 	fixture->spec.preset = KUBE_PRESET_STATIC;
 	fixture->timing.backoff_first = 60000; /* only the file can help */
-	fixture->timing.backoff_cap_denied = 60000;
+	fixture->timing.backoff_cap_away = 60000;
 	start(fixture);
 	struct recorded recorded = recorded_load("unauthorized-401");
 	struct api_call *call = api_await(fixture->server, ROUTES "?limit");

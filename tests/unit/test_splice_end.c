@@ -107,6 +107,20 @@ static void a_duplicate_does_not_pass_an_ended_flow(void **state)
 	exchange_end(x);
 }
 
+static void only_a_plain_syn_begins_anew(void **state)
+{
+	static const char *const strange[] = {"FS 500000 win 64240", "S. 500000 ack 1 win 64240", "- 500000 win 64240"};
+	struct exchange *x = exchange_begin(state);
+	struct conn *c = conn_spliced(x, 40000);
+	both_fins(c);
+	for (unsigned i = 0; i < 3; i++) {
+		client_sends(c, strange[i]);
+		expect_silence(x);
+		expect_state(c, FLOW_LINGERING);
+	}
+	exchange_end(x);
+}
+
 static void half_closed_flows_end_after_a_minute(void **state)
 {
 	struct exchange *x = exchange_begin(state);
@@ -428,6 +442,7 @@ int main(void)
 	    TEST(simultaneous_close),
 	    TEST(the_end_can_be_repaired),
 	    TEST(a_duplicate_does_not_pass_an_ended_flow),
+	    TEST(only_a_plain_syn_begins_anew),
 	    TEST(half_closed_flows_end_after_a_minute),
 	    TEST(a_fin_outside_the_window_is_not_believed),
 	    TEST(an_exact_reset_ends_it),

@@ -1,0 +1,81 @@
+/* kube_retry: doubling, caps, jitter, patience, Retry-After, and forgetting. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "control/kube_retry.h"
+
+static struct kube_trouble trouble_of(enum kube_trouble_kind kind)
+{
+	return (struct kube_trouble){.kind = kind};
+}
+
+/* The shortest and the longest wait of many, after so many failures. */
+static void range_of(enum kube_trouble_kind kind, unsigned failures, uint32_t *min, uint32_t *max)
+{
+	struct kube_trouble trouble = trouble_of(kind);
+	*min = UINT32_MAX;
+	*max = 0;
+	for (unsigned i = 0; i < 2000; i++) {
+		struct kube_retry retry = {.failures = failures, .at = 1000};
+		uint32_t wait = kube_retry_wait(&retry, kube_timing_default(), &trouble, 1000);
+		*min = wait < *min ? wait : *min;
+		*max = wait > *max ? wait : *max;
+		assert_int_equal(retry.failures, failures + 1);
+	}
+}
+
+static void waits(void **state)
+{
+	static const struct {
+		enum kube_trouble_kind kind;
+		unsigned failures;
+		uint32_t min, max; /* ms */
+	} cases[] = {
+	    {KUBE_AWAY, 0, 800, 1600},      {KUBE_AWAY, 1, 1600, 3200},     {KUBE_AWAY, 2, 2000, 4000},
+	    {KUBE_AWAY, 1000, 2000, 4000}, /* for as long as it takes */
+	    {KUBE_BUSY, 0, 800, 1600},      {KUBE_GONE, 0, 0, 800},         {KUBE_GONE, 1, 1600, 3200},
+	    {KUBE_DENIED, 0, 800, 1600},    {KUBE_DENIED, 9, 2000, 4000},   {KUBE_DENIED, 10, 30000, 60000},
+	    {KUBE_DENIED, 1000, 30000, 60000},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		uint32_t min, max, span = cases[i].max - cases[i].min;
+		range_of(cases[i].kind, cases[i].failures, &min, &max);
+		assert_in_range(min, cases[i].min, cases[i].min + span / 20); /* and it is spread over all of it */
+		assert_in_range(max, cases[i].max - span / 20, cases[i].max);
+	}
+}
+
+static void forgets(void **state)
+{
+	struct kube_trouble trouble = trouble_of(KUBE_AWAY);
+	struct kube_retry retry = {.failures = 5, .at = 1000};
+	kube_retry_wait(&retry, kube_timing_default(), &trouble, 1000 + 120000);
+	assert_int_equal(retry.failures, 6);
+	kube_retry_wait(&retry, kube_timing_default(), &trouble, 1000 + 120000 + 120001);
+	assert_int_equal(retry.failures, 1);
+}
+
+static void retry_after(void **state)
+{
+	struct kube_trouble trouble = trouble_of(KUBE_BUSY);
+	struct kube_retry retry = {0};
+	trouble.retry_after_ms = 5000;
+	assert_int_equal(kube_retry_wait(&retry, kube_timing_default(), &trouble, 1), 5000);
+	trouble.retry_after_ms = 1; /* less than we wait anyway */
+	assert_true(kube_retry_wait(&retry, kube_timing_default(), &trouble, 1) >= 800);
+	trouble.retry_after_ms = UINT32_MAX;
+	assert_int_equal(kube_retry_wait(&retry, kube_timing_default(), &trouble, 1), 60000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(waits),
+	    cmocka_unit_test(forgets),
+	    cmocka_unit_test(retry_after),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
