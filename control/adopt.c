@@ -164,7 +164,7 @@ static bool update_route(struct state *state, struct name *name, struct pair *pa
 	return changed || moved;
 }
 
-static void add_route(struct state *state, const struct cluster *cluster, const struct derived_route *route)
+static struct name *add_route(struct state *state, const struct cluster *cluster, const struct derived_route *route)
 {
 	struct names *names = &state->names;
 	struct name *name = names_add(names, &route->first->host, route->first->wildcard);
@@ -175,36 +175,118 @@ static void add_route(struct state *state, const struct cluster *cluster, const 
 	pair->initial = cluster->initial && !cluster->known;
 	names_pair_set_present(names, name, pair, true);
 	claims_judge(state, name, cluster->index);
+	return name;
+}
+
+static int compare_adopted(const void *a, const void *b)
+{
+	uint64_t x = ((const struct adopted_route *)a)->id, y = ((const struct adopted_route *)b)->id;
+	return (x > y) - (x < y);
+}
+
+/* After a start, or when somebody else has changed the routes: all of them, as if nothing of them had been looked at.
+ */
+static void begin_adopted(const struct state *state, struct cluster *cluster)
+{
+	const struct names *names = &state->names;
+	if (cluster->adopted_valid)
+		return;
+	free(cluster->adopted);
+	cluster->adopted = allocate(names->of_cluster[cluster->index], sizeof(*cluster->adopted));
+	cluster->adopted_count = 0;
+	for (struct name *name = names_next(names, NULL); name; name = names_next(names, name)) {
+		const struct pair *pair = names_pair(name, cluster->index);
+		if (pair && pair->present)
+			cluster->adopted[cluster->adopted_count++] = (struct adopted_route){name->id, 0, name};
+	}
+	qsort(cluster->adopted, cluster->adopted_count, sizeof(*cluster->adopted), compare_adopted);
+	cluster->adopted_valid = true;
+}
+
+/* What is there beside what is shown. */
+struct comparison {
+	const struct derived_route *routes;
+	size_t count;
+	size_t changed_count, gone_count;
+	size_t *changed;    /* indices of `next` that are new or different */
+	size_t *sources;    /* of these: indices of `routes` */
+	struct name **gone; /* that are not shown */
+	size_t next_count;
+	struct adopted_route *next; /* both together, ordered by id; `name` is NULL for new ones */
+};
+
+static void compare(struct comparison *c, const struct cluster *cluster)
+{
+	size_t i = 0, j = 0, total = c->count + cluster->adopted_count;
+	c->changed = allocate(c->count, sizeof(*c->changed));
+	c->sources = allocate(c->count, sizeof(*c->sources));
+	c->gone = allocate(cluster->adopted_count, sizeof(struct name *));
+	c->next = allocate(total, sizeof(*c->next));
+	while (i < c->count || j < cluster->adopted_count) {
+		const struct derived_route *shown = i < c->count ? &c->routes[i] : NULL;
+		const struct adopted_route *known = j < cluster->adopted_count ? &cluster->adopted[j] : NULL;
+		struct adopted_route *next = &c->next[c->next_count];
+		if (!shown || (known && known->id < shown->id)) {
+			*next = (struct adopted_route){known->id, 0, known->name};
+			c->gone[c->gone_count++] = known->name;
+			j++;
+		} else {
+			bool same_name = known && known->id == shown->id;
+			*next = (struct adopted_route){shown->id, shown->print, same_name ? known->name : NULL};
+			if (!same_name || known->print != shown->print) {
+				c->sources[c->changed_count] = i;
+				c->changed[c->changed_count++] = c->next_count;
+			}
+			i++;
+			j += same_name;
+		}
+		c->next_count++;
+	}
+}
+
+static void comparison_free(struct comparison *c)
+{
+	free(c->changed);
+	free(c->sources);
+	free(c->gone);
+}
+
+/* The next comparison begins with this. What has been dropped is left out. */
+static void keep_adopted(struct cluster *cluster, struct comparison *c)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < c->next_count; i++) {
+		const struct pair *pair = c->next[i].print == 0 ? names_pair(c->next[i].name, cluster->index) : NULL;
+		if (c->next[i].print != 0 || (pair && pair->present))
+			c->next[count++] = c->next[i];
+	}
+	free(cluster->adopted);
+	cluster->adopted = c->next;
+	cluster->adopted_count = count;
 }
 
 static bool adopt_routes(struct state *state, struct cluster *cluster, const struct observed *observed, bool list,
                          int64_t unix_ms)
 {
-	size_t count, found = 0, gone_count, changes = 0;
-	struct derived_route *routes = derive_routes(observed, &count);
-	struct name **known = allocate(count, sizeof(struct name *));
-	uint32_t look = names_look(&state->names);
-	for (size_t i = 0; i < count; i++) {
-		struct name *name = names_find(&state->names, routes[i].id);
-		struct pair *pair = name ? names_pair(name, cluster->index) : NULL;
-		if (!pair || !pair->present)
-			continue;
-		pair->seen = look;
-		known[i] = name;
-		found++;
+	struct comparison c = {0};
+	struct derived_route *routes = derive_routes(observed, &c.count);
+	c.routes = routes;
+	begin_adopted(state, cluster);
+	compare(&c, cluster);
+	enum hold_reason reason = judge_routes(state, cluster, c.gone, c.gone_count, c.count, unix_ms);
+	size_t changes = take_out_routes(state, cluster, c.gone, c.gone_count, reason, list, unix_ms);
+	for (size_t i = 0; i < c.changed_count; i++) {
+		struct adopted_route *next = &c.next[c.changed[i]];
+		const struct derived_route *route = &routes[c.sources[i]];
+		if (next->name) {
+			changes += update_route(state, next->name, names_pair(next->name, cluster->index), route);
+		} else {
+			next->name = add_route(state, cluster, route);
+			changes++;
+		}
 	}
-	struct name **gone = find_gone(state, cluster, look, found, &gone_count);
-	enum hold_reason reason = judge_routes(state, cluster, gone, gone_count, count, unix_ms);
-	changes += take_out_routes(state, cluster, gone, gone_count, reason, list, unix_ms);
-	for (size_t i = 0; i < count; i++) {
-		if (known[i])
-			changes += update_route(state, known[i], names_pair(known[i], cluster->index), &routes[i]);
-		else
-			add_route(state, cluster, &routes[i]);
-	}
-	changes += count - found;
-	free(gone);
-	free(known);
+	keep_adopted(cluster, &c);
+	comparison_free(&c);
 	free(routes);
 	return changes > 0;
 }
@@ -495,6 +577,7 @@ struct cluster_spec *adopt_without_held(const struct cluster_spec *spec)
 size_t adopt_confirm(struct state *state, struct cluster *cluster, const struct adopt_clock *clock)
 {
 	size_t count = confirm_routes(state, cluster) + confirm_hosts(state, cluster, clock);
+	cluster->adopted_valid = false;
 	cluster->unsaved |= count > 0;
 	state->revision += count > 0;
 	return count;

@@ -20,12 +20,6 @@ static bool is_older(const struct observed_route *a, const struct observed_route
 	return a->created != b->created ? a->created < b->created : strcmp(a->uid, b->uid) < 0;
 }
 
-static int compare_ids(const void *a, const void *b)
-{
-	uint64_t x = ((const struct derived_route *)a)->id, y = ((const struct derived_route *)b)->id;
-	return (x > y) - (x < y);
-}
-
 static bool weights_differ(const struct observed_route *a, const struct observed_route *b)
 {
 	return a->weight_given != b->weight_given || (a->weight_given && a->weight != b->weight);
@@ -34,6 +28,7 @@ static bool weights_differ(const struct observed_route *a, const struct observed
 static void merge(struct derived_route *into, const struct derived_route *other)
 {
 	const struct observed_route *first = into->first, *second = other->first;
+	into->print += other->print;
 	into->http |= other->http;
 	into->https |= other->https;
 	if (is_older(second, first)) {
@@ -46,6 +41,55 @@ static void merge(struct derived_route *into, const struct derived_route *other)
 		into->differs = second;
 }
 
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+	hash = (hash ^ value) * 0x9e3779b97f4a7c15;
+	return hash ^ hash >> 32;
+}
+
+static uint64_t mix_text(uint64_t hash, const char *text)
+{
+	for (; *text != '\0'; text++)
+		hash = (hash ^ (unsigned char)*text) * 0x100000001b3;
+	return mix(hash, 1);
+}
+
+/* Prints of several Routes are added, so their order does not matter. */
+static uint64_t print_of(const struct observed_route *route)
+{
+	uint64_t flags = (uint64_t)route->weight << 8 | (uint64_t)route->weight_given << 2 |
+	                 (uint64_t)route->http << 1 | route->https;
+	uint64_t hash = mix(mix_text(mix_text(0, route->uid), route->namespace), (uint64_t)route->created);
+	hash = mix(hash, flags);
+	if (route->warning[0] != '\0')
+		hash = mix_text(hash, route->warning);
+	return hash;
+}
+
+/* Ids are hashes, so places by their first bits are nearly right. */
+static void sort_by_id(struct derived_route *routes, size_t count)
+{
+	unsigned bits = 1;
+	while (bits < 24 && (size_t)1 << bits < count)
+		bits++;
+	size_t *places = allocate(((size_t)1 << bits) + 1, sizeof(*places));
+	struct derived_route *sorted = allocate(count, sizeof(*sorted));
+	for (size_t i = 0; i < count; i++)
+		places[(routes[i].id >> (64 - bits)) + 1]++;
+	for (size_t i = 0; i < (size_t)1 << bits; i++)
+		places[i + 1] += places[i];
+	for (size_t i = 0; i < count; i++)
+		sorted[places[routes[i].id >> (64 - bits)]++] = routes[i];
+	for (size_t i = 0; i < count; i++) {
+		size_t place = i;
+		for (; place > 0 && routes[place - 1].id > sorted[i].id; place--)
+			routes[place] = routes[place - 1];
+		routes[place] = sorted[i];
+	}
+	free(places);
+	free(sorted);
+}
+
 struct derived_route *derive_routes(const struct observed *observed, size_t *count)
 {
 	struct derived_route *routes = allocate(observed->route_count, sizeof(*routes));
@@ -54,9 +98,10 @@ struct derived_route *derive_routes(const struct observed *observed, size_t *cou
 		routes[i] = (struct derived_route){.id = cluster_name_id(&route->host, route->wildcard),
 		                                   .first = route,
 		                                   .http = route->http,
-		                                   .https = route->https};
+		                                   .https = route->https,
+		                                   .print = print_of(route)};
 	}
-	qsort(routes, observed->route_count, sizeof(*routes), compare_ids);
+	sort_by_id(routes, observed->route_count);
 	*count = 0;
 	for (size_t i = 0; i < observed->route_count; i++) {
 		if (*count > 0 && routes[*count - 1].id == routes[i].id)
@@ -64,6 +109,8 @@ struct derived_route *derive_routes(const struct observed *observed, size_t *cou
 		else
 			routes[(*count)++] = routes[i];
 	}
+	for (size_t i = 0; i < *count; i++)
+		routes[i].print |= 1;
 	return routes;
 }
 

@@ -15,6 +15,7 @@ struct derived_route {
 	const struct observed_route *first;   /* the oldest: its namespace and weight count */
 	const struct observed_route *differs; /* one with another weight than the oldest; NULL: none */
 	bool http, https;                     /* of any of them */
+	uint64_t print; /* of all that is said about the name: another number if anything is different; never 0 */
 };
 
 /* One for each name, ordered by id. Points into `observed`. Free the array. */

@@ -23,6 +23,7 @@ static void cluster_destroy(struct cluster *cluster)
 	if (!cluster)
 		return;
 	cluster_free(cluster->spec);
+	free(cluster->adopted);
 	free(cluster->health);
 	free(cluster);
 }

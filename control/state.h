@@ -16,6 +16,12 @@
 #include "control/hold.h"
 #include "control/names.h"
 
+/* A name that a watched cluster serves, and the print of what its API says about it; 0: it says nothing (more). */
+struct adopted_route {
+	uint64_t id, print;
+	struct name *name;
+};
+
 struct cluster {
 	uint16_t index; /* in messages; the same for the cluster's life */
 	struct cluster_spec *spec;
@@ -30,6 +36,10 @@ struct cluster {
 	bool current; /* it has been listed completely by this control; false: what is shown is the last good state */
 	bool unsaved; /* differs from its file */
 	bool watch_changed; /* `spec->watch` differs from what is being watched */
+	/* What adopt.h made of its routes last, ordered by id; owned. Not `adopted_valid`: to be made anew. */
+	bool adopted_valid;
+	size_t adopted_count;
+	struct adopted_route *adopted;
 };
 
 /* Where a host stands, found by its id. */

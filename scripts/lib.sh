@@ -9,7 +9,7 @@ LOCK_FILE=/run/lock/pointsman.lock
 HUGEPAGES=${POINTSMAN_HUGEPAGES:-512} # of 2 MB
 HUGEPAGES_NR=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
 
-PACKAGES_BUILD=(gcc libc6-dev meson ninja-build pkg-config clang llvm libdpdk-dev libbpf-dev libelf-dev libjansson-dev
+PACKAGES_BUILD=(gcc libc6-dev meson ninja-build pkg-config clang llvm libdpdk-dev libbpf-dev libelf-dev libjansson-dev libyaml-dev
 	libmicrohttpd-dev libcurl4-openssl-dev libmnl-dev libcmocka-dev zlib1g-dev)
 PACKAGES_DEMO=(python3 iproute2 ethtool procps util-linux curl openssl haproxy nginx-light)
 PACKAGES_TEST=(libclang-rt-dev nftables wrk dpdk-dev)

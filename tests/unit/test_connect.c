@@ -346,6 +346,25 @@ static void silence_after_the_reset_takes_another_port(void **state)
 	exchange_end(x);
 }
 
+/* The slot has become another router host meanwhile: that one was not elected. */
+static void another_port_is_for_the_same_host_alone(void **state)
+{
+	struct exchange *x = exchange_begin(state);
+	unsigned slot;
+	struct conn *c = connecting(x, 40000, &slot);
+	router_sends(c, ". 5000 ack -777 win 500");
+	expect_router(c, "R -777 win 0");
+	expect_router(c, syn);
+	struct message message = host_message(slot, true);
+	message.host.address = exchange_host(3);
+	message.host.generation = 2;
+	tell(x, message);
+	tell_end(x, MESSAGE_BATCH_END);
+	assert_int_equal(pass_until_sent(x, 1000), 200);
+	assert_int_equal(expect_syn(c), 1 - slot);
+	exchange_end(x);
+}
+
 /* A SYN-ACK that does not fit is answered with RST, and the attempt goes on. */
 static void a_wrong_syn_ack_is_reset(void **state)
 {
@@ -525,6 +544,7 @@ int main(void)
 	    TEST(an_old_connection_is_ended_and_the_syn_repeated),
 	    TEST(the_second_time_another_port_is_taken),
 	    TEST(silence_after_the_reset_takes_another_port),
+	    TEST(another_port_is_for_the_same_host_alone),
 	    TEST(a_wrong_syn_ack_is_reset),
 	    TEST(what_the_client_sends_meanwhile_is_held),
 	    TEST(the_window_of_an_old_segment_is_not_taken),
