@@ -410,7 +410,7 @@ static json_t *route_json(const struct control *control, const struct name *name
 json_t *admin_routes(const struct control *control, struct admin_page page)
 {
 	size_t count;
-	struct name **names = names_sorted(&control->state.names, &count);
+	struct name **names = names_sorted(&control->state.names, names_is_served, &count);
 	json_t *array = json_array();
 	for (size_t i = page.offset; i < count && in_page(page, i); i++)
 		json_array_append_new(array, route_json(control, names[i]));
@@ -427,11 +427,17 @@ static json_t *held_json(const struct cluster *cluster, const char *kind, const 
 	                 hold->reason == HOLD_MANY && cluster->spec->hold_minutes > 0);
 }
 
-json_t *admin_held(const struct control *control, struct admin_page page)
+static bool is_held(const struct name *name)
 {
-	size_t count, index = 0;
-	struct name **names = names_sorted(&control->state.names, &count);
-	json_t *array = json_array();
+	for (unsigned i = 0; i < name->pair_count; i++)
+		if (name->pairs[i].hold.reason != HOLD_NONE)
+			return true;
+	return false;
+}
+
+static size_t add_held_hosts(const struct control *control, struct admin_page page, json_t *array)
+{
+	size_t index = 0;
 	for (unsigned i = 0; i < CLUSTERS_MAX; i++) {
 		const struct cluster *cluster = control->state.clusters[i];
 		for (size_t j = 0; cluster && j < cluster->spec->host_count; j++) {
@@ -440,17 +446,32 @@ json_t *admin_held(const struct control *control, struct admin_page page)
 				json_array_append_new(array, held_json(cluster, "host", host->name, &host->hold));
 		}
 	}
-	for (size_t i = 0; i < count; i++) {
-		for (unsigned j = 0; j < names[i]->pair_count; j++) {
-			char text[ROUTE_TEXT_MAX];
-			const struct pair *pair = &names[i]->pairs[j];
-			if (pair->hold.reason != HOLD_NONE && in_page(page, index++))
-				json_array_append_new(array,
-				                      held_json(control->state.clusters[pair->cluster], "route",
-				                                name_format(&names[i]->host, names[i]->wildcard, text),
-				                                &pair->hold));
-		}
+	return index;
+}
+
+static size_t add_held_routes(const struct control *control, const struct name *name, struct admin_page page,
+                              size_t index, json_t *array)
+{
+	for (unsigned i = 0; i < name->pair_count; i++) {
+		char text[ROUTE_TEXT_MAX];
+		const struct pair *pair = &name->pairs[i];
+		if (pair->hold.reason == HOLD_NONE || !in_page(page, index++))
+			continue;
+		const struct cluster *cluster = control->state.clusters[pair->cluster];
+		json_array_append_new(
+		    array, held_json(cluster, "route", name_format(&name->host, name->wildcard, text), &pair->hold));
 	}
+	return index;
+}
+
+json_t *admin_held(const struct control *control, struct admin_page page)
+{
+	size_t count;
+	json_t *array = json_array();
+	size_t index = add_held_hosts(control, page, array);
+	struct name **names = names_sorted(&control->state.names, is_held, &count);
+	for (size_t i = 0; i < count; i++)
+		index = add_held_routes(control, names[i], page, index, array);
 	free(names);
 	return page_json(control, page, index, "held", array);
 }

@@ -517,13 +517,29 @@ static bool is_held_host(const struct host_spec *host)
 	return host->hold.reason != HOLD_NONE;
 }
 
-size_t adopt_held(const struct state *state, const struct cluster *cluster)
+static size_t held_routes(const struct state *state, const struct cluster *cluster)
 {
 	size_t count = 0;
-	for (const struct name *name = names_next(&state->names, NULL); name; name = names_next(&state->names, name)) {
+	if (cluster->spec->source != SOURCE_WATCH) {
+		for (size_t i = 0; i < cluster->spec->route_count; i++)
+			count += cluster->spec->routes[i].hold.reason != HOLD_NONE;
+		return count;
+	}
+	for (size_t i = 0; cluster->adopted_valid && i < cluster->adopted_count; i++)
+		count += cluster->adopted[i].print == 0 &&
+		         names_pair(cluster->adopted[i].name, cluster->index)->hold.reason != HOLD_NONE;
+	const struct names *names = &state->names;
+	for (const struct name *name = cluster->adopted_valid ? NULL : names_next(names, NULL); name;
+	     name = names_next(names, name)) {
 		const struct pair *pair = names_pair(name, cluster->index);
 		count += pair && pair->hold.reason != HOLD_NONE;
 	}
+	return count;
+}
+
+size_t adopt_held(const struct state *state, const struct cluster *cluster)
+{
+	size_t count = held_routes(state, cluster);
 	for (size_t i = 0; i < cluster->spec->host_count; i++)
 		count += is_held_host(&cluster->spec->hosts[i]);
 	return count;

@@ -271,12 +271,12 @@ static bool save_in_place(struct control *control)
 bool control_override(struct control *control, struct name *name, uint16_t cluster, int weight, const char *who)
 {
 	struct state *state = &control->state;
-	struct pair *pair = names_pair(name, cluster), before = *pair;
+	struct pair *pair = names_pair(name, cluster);
 	char text[ROUTE_TEXT_MAX];
-	pair->overridden = weight >= 0;
-	pair->override = weight >= 0 ? (uint8_t)weight : 0;
+	int before = pair->overridden ? pair->override : -1;
+	names_pair_override(&state->names, name, pair, weight);
 	if (!save_in_place(control)) {
-		*pair = before;
+		names_pair_override(&state->names, name, pair, before);
 		return false;
 	}
 	log_info("route %s on cluster %s: weight %d (-1: its own) set by %s; revision %llu",
@@ -287,7 +287,6 @@ bool control_override(struct control *control, struct name *name, uint16_t clust
 		state->clusters[cluster]->unsaved = true;
 		watchers_save_soon(&control->watchers);
 	}
-	names_touch(&state->names, name);
 	if (!pair->overridden && !pair->present)
 		names_pair_remove(&state->names, name, cluster);
 	claims_settle(state, name);

@@ -60,6 +60,7 @@ static void set_trouble(int code, const json_t *status, uint64_t retry_after, st
 	if (retry_after == 0 && json_integer_value(json_object_get(details, "retryAfterSeconds")) > 0)
 		retry_after = (uint64_t)json_integer_value(json_object_get(details, "retryAfterSeconds"));
 	out->kind = kind_of(code);
+	out->answered = true;
 	out->unauthorized = code == 401;
 	out->retry_after_ms = retry_after > UINT32_MAX / 1000 ? UINT32_MAX : (uint32_t)retry_after * 1000;
 }

@@ -19,6 +19,7 @@ enum kube_trouble_kind {
 
 struct kube_trouble {
 	enum kube_trouble_kind kind;
+	bool answered;           /* there was an answer over HTTP */
 	bool unauthorized;       /* 401: the token is to be read again */
 	uint32_t retry_after_ms; /* 0: not said */
 	char words[KUBE_WORDS_MAX + 1];

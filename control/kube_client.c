@@ -122,7 +122,8 @@ static const char *meaning_of(CURLcode code)
 
 static void connection_trouble(const struct kube_call *call, CURLcode code, struct kube_trouble *out)
 {
-	const char *meaning = meaning_of(code), *detail = call->error[0] != '\0' ? call->error : curl_easy_strerror(code);
+	const char *meaning = meaning_of(code),
+	           *detail = call->error[0] != '\0' ? call->error : curl_easy_strerror(code);
 	long os_error = 0;
 	curl_easy_getinfo(call->easy, CURLINFO_OS_ERRNO, &os_error);
 	if (code == CURLE_COULDNT_CONNECT && os_error != 0)

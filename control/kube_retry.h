@@ -9,11 +9,15 @@
 
 /* Of one resource. All zero to begin with. */
 struct kube_retry {
-	unsigned failures; /* in a row */
-	uint64_t at;       /* of the last one */
+	unsigned failures;   /* that count: doubling goes by them */
+	unsigned gone;       /* versions forgotten, in a row */
+	uint64_t good_since; /* 0: it is not */
 };
 
-/* How many ms to wait after one more trouble. `now` is monotonic. */
+/* It works. `now` is monotonic, as below. */
+void kube_retry_good(struct kube_retry *retry, uint64_t now);
+
+/* How many ms to wait after one more trouble. */
 uint32_t kube_retry_wait(struct kube_retry *retry, const struct kube_timing *timing, const struct kube_trouble *trouble,
                          uint64_t now);
 

@@ -4,15 +4,16 @@
 const struct kube_timing *kube_timing_default(void)
 {
 	static const struct kube_timing defaults = {
-	    .backoff_first = 800, /* client-go's, as are doubling, jitter, reset and the higher cap */
+	    .backoff_first = 800, /* client-go's, as are doubling, jitter and the higher cap */
 	    .backoff_cap_away = 2000,
 	    .backoff_cap_denied = 30000,
 	    .backoff_patience = 10,
-	    .backoff_reset = 120000,
+	    .backoff_reset = 10000,
 	    .retry_after_cap = 60000,
 	    .files = 1000,
 	    .connect = 10000,
 	    .list_silence = 60000,
+	    .list_rest = 1000,
 	    .relist = 0,
 	    .watch_seconds_min = 300,
 	    .watch_seconds_max = 600,

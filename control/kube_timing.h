@@ -6,10 +6,10 @@
 #include <stdint.h>
 
 struct kube_timing {
-	/* Back-off: `first`, doubled by each trouble up to a cap, plus 0 to 100 % at random; forgotten after `reset`
-	 * without trouble. An API that is away (refused, time-out, 5xx) is tried again within 4 s for as long as it
-	 * takes; one that says no (401, 403, 404) too, but after `patience` times in a row only every 30 to 60 s, or as
-	 * soon as a token, CA or kubeconfig file changes. */
+	/* Back-off: `first`, doubled by each trouble up to a cap, plus 0 to 100 % at random; forgotten when a watch
+	 * has worked for `reset`. An API that is away (refused, time-out, 5xx) is tried again within 4 s for as long as
+	 * it takes; one that says no (401, 403, 404) too, but after `patience` times in a row only every 30 to 60 s, or
+	 * as soon as a token, CA or kubeconfig file changes. */
 	uint32_t backoff_first;
 	uint32_t backoff_cap_away;
 	uint32_t backoff_cap_denied;
@@ -20,6 +20,7 @@ struct kube_timing {
 
 	uint32_t connect;      /* TCP and TLS */
 	uint32_t list_silence; /* without a byte of an answer that is not a watch */
+	uint32_t list_rest;    /* at least so long between lists that nobody needs at once */
 	uint32_t relist;       /* between full lists, +-25 % at random; 0: as the spec says */
 
 	uint32_t watch_seconds_min, watch_seconds_max; /* timeoutSeconds, in seconds, at random between these */

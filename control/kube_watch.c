@@ -14,6 +14,7 @@
 
 enum {
 	LIST_PATIENCE = 10, /* a page may take so many times list_silence, if bytes keep coming */
+	LIST_SHARE = 20,    /* lists that nobody needs at once take at most one in so many parts of the time */
 	BARREN_MAX = 3,     /* watches; then lists in between get rarer */
 };
 
@@ -32,13 +33,15 @@ struct kube_watch {
 	uint64_t timer_from;
 
 	bool resumable; /* a watch can begin at status.resource_version */
-	bool doubtful;  /* a connection broke: the API may have been restored from a backup meanwhile */
+	bool broken;    /* the last stream did not end as it should: what came meanwhile may be missing */
 	bool read_anew; /* the next call reads the credentials' files in any case: the API did not like them */
 	struct kube_retry retry;
 
 	struct kube_page page;
-	unsigned pages;      /* of this list that have come */
-	size_t items;        /* of this list */
+	unsigned pages; /* of this list that have come */
+	size_t items;   /* of this list */
+	uint64_t list_began;
+	uint64_t list_due;   /* before, a list that nobody needs at once would come too soon after the last one */
 	char *continue_from; /* owned; NULL: the first page */
 	char list_version[KUBE_VERSION_MAX + 1];
 
@@ -51,7 +54,7 @@ struct kube_watch {
 	struct kube_trouble stopped_by; /* why we ended a call from within */
 };
 
-static const struct kube_call_handler list_handler, probe_handler, watch_handler;
+static const struct kube_call_handler list_handler, watch_handler;
 
 static void list(struct kube_watch *watch);
 static void open_stream(struct kube_watch *watch);
@@ -120,6 +123,7 @@ static void set_relist(struct kube_watch *watch, uint32_t after_ms)
 /* A list has failed. Where there is a watch to go back to, it goes on, and the list is tried again in a while. */
 static void list_failed(struct kube_watch *watch, const struct kube_trouble *trouble)
 {
+	watch->resumable &= trouble->answered; /* who was away may have been restored from a backup */
 	if (watch->resumable)
 		set_relist(watch, watch->timing->backoff_cap_denied);
 	wait_after(watch, trouble);
@@ -196,6 +200,7 @@ static void list(struct kube_watch *watch)
 	end_call(watch);
 	kube_lines_clear(&watch->lines);
 	forget_list(watch);
+	watch->list_began = clock_monotonic_ms();
 	watch->sink->list_begin(watch->context);
 	ask_page(watch);
 }
@@ -231,7 +236,9 @@ static void list_complete(struct kube_watch *watch)
 	watch->status.listed = true;
 	watch->status.listed_at = watch->status.confirmed_at;
 	watch->resumable = true;
-	watch->doubtful = false;
+	watch->broken = false;
+	uint64_t now = clock_monotonic_ms();
+	watch->list_due = now + watch->timing->list_rest + (now - watch->list_began) * LIST_SHARE;
 	if (watch->barren == 0)
 		note_good(watch);
 	set_relist(watch, watch->target.relist_ms);
@@ -268,7 +275,9 @@ static void on_list_done(void *context, const struct kube_call_result *result)
 	struct kube_watch *watch = context;
 	struct kube_trouble trouble = result->outcome == KUBE_CALL_STOPPED ? watch->stopped_by : result->trouble;
 	watch->call = NULL;
-	if (result->outcome != KUBE_CALL_COMPLETE || !take_page(watch, &trouble))
+	bool good = result->outcome == KUBE_CALL_COMPLETE && take_page(watch, &trouble);
+	trouble.answered |= result->outcome == KUBE_CALL_COMPLETE || result->outcome == KUBE_CALL_STOPPED;
+	if (!good)
 		list_failed(watch, &trouble);
 	else if (watch->continue_from)
 		ask_page(watch);
@@ -277,71 +286,6 @@ static void on_list_done(void *context, const struct kube_call_result *result)
 }
 
 static const struct kube_call_handler list_handler = {on_list_bytes, on_list_done};
-
-/* --- the probe --------------------------------------------------------------------------------------------------- */
-
-/* A version is opaque; but where both are numbers, a smaller one says that something is wrong with the order. */
-static bool goes_back(const char *version, const char *last)
-{
-	size_t len = strlen(version), last_len = strlen(last);
-	if (strspn(version, "0123456789") != len || strspn(last, "0123456789") != last_len)
-		return false;
-	return len != last_len ? len < last_len : strcmp(version, last) < 0;
-}
-
-static void ignore_item(void *context, json_t *item, const char *why)
-{
-}
-
-static bool on_probe_bytes(void *context, const char *bytes, size_t len)
-{
-	struct kube_watch *watch = context;
-	set_timer(watch, watch->timing->list_silence);
-	return kube_page_feed(&watch->page, bytes, len, ignore_item, watch) ||
-	       stop_with(watch, "the answer is no list");
-}
-
-static void on_probe_done(void *context, const struct kube_call_result *result)
-{
-	struct kube_watch *watch = context;
-	struct kube_trouble trouble = result->outcome == KUBE_CALL_STOPPED ? watch->stopped_by : result->trouble;
-	const char *ours = watch->status.resource_version;
-	watch->call = NULL;
-	bool good = result->outcome == KUBE_CALL_COMPLETE && take_page(watch, &trouble);
-	forget_list(watch);
-	if (good && !goes_back(watch->list_version, ours)) {
-		watch->doubtful = false;
-		open_stream(watch);
-		return;
-	}
-	if (good) {
-		kube_trouble_set(&trouble, "the API has gone back from version %.40s to %.40s", ours,
-		                 watch->list_version);
-		trouble.kind = KUBE_GONE;
-	}
-	watch_failed(watch, &trouble);
-}
-
-static const struct kube_call_handler probe_handler = {on_probe_bytes, on_probe_done};
-
-/* A watch from a version that the API has yet to reach is accepted and stays silent. So ask where it is, by a list of
- * one object. */
-static void probe(struct kube_watch *watch)
-{
-	forget_list(watch);
-	set_state(watch, KUBE_STATE_CONNECTING);
-	set_timer(watch, watch->timing->list_silence);
-	watch->call = get(watch, "limit=1", watch->timing->list_silence * LIST_PATIENCE, &probe_handler);
-}
-
-/* Goes on with the watch where it ended. */
-static void resume(struct kube_watch *watch)
-{
-	if (watch->doubtful)
-		probe(watch);
-	else
-		open_stream(watch);
-}
 
 /* --- the watch --------------------------------------------------------------------------------------------------- */
 
@@ -367,6 +311,15 @@ static void open_stream(struct kube_watch *watch)
 	watch->call = get(watch, query, seconds * 1000 + timing->watch_grace, &watch_handler);
 	free(query);
 	free(version);
+}
+
+/* A version is opaque; but where both are numbers, a smaller one says that something is wrong with the order. */
+static bool goes_back(const char *version, const char *last)
+{
+	size_t len = strlen(version), last_len = strlen(last);
+	if (strspn(version, "0123456789") != len || strspn(last, "0123456789") != last_len)
+		return false;
+	return len != last_len ? len < last_len : strcmp(version, last) < 0;
 }
 
 static void take_version(struct kube_watch *watch, const json_t *object)
@@ -408,6 +361,7 @@ static void settle(struct kube_watch *watch)
 {
 	watch->settled = true;
 	watch->barren = 0;
+	kube_retry_good(&watch->retry, clock_monotonic_ms());
 	note_good(watch);
 	set_timer(watch, silence_limit(watch));
 }
@@ -445,22 +399,36 @@ static bool on_watch_bytes(void *context, const char *bytes, size_t len)
 	return more;
 }
 
-/* The stream is at its end, as announced or not: go on where it ended. One that ends at once is not worth that. */
+/* Goes on with the watch where it ended. Behind a connection that broke a list comes first, for who breaks it may have
+ * lost more, even its memory of our version; a large one waits until the last one is far enough back. */
+static void resume(struct kube_watch *watch)
+{
+	uint64_t now = clock_monotonic_ms();
+	if (watch->broken && now >= watch->list_due) {
+		list(watch);
+		return;
+	}
+	if (watch->broken && watch->relist.at > watch->list_due)
+		event_timer_set(watch->loop, &watch->relist, watch->list_due);
+	watch->broken = false;
+	open_stream(watch);
+}
+
+/* The stream is at its end, as announced or not, which is normal at any time. One that ends at once is not. */
 static void stream_ended(struct kube_watch *watch, const struct kube_call_result *result)
 {
-	bool cut = result->outcome == KUBE_CALL_CUT;
 	uint64_t next = watch->opened_at + watch->timing->short_stream;
 	struct kube_trouble trouble;
-	watch->doubtful |= cut;
+	watch->broken = result->outcome == KUBE_CALL_CUT;
+	const char *how = watch->broken ? result->trouble.words : "as announced";
 	if (!watch->settled) {
-		kube_trouble_set(&trouble, "the watch ended at once, without an event%s%s", cut ? ": " : "",
-		                 cut ? result->trouble.words : "");
+		kube_trouble_set(&trouble, "the watch ended at once, without an event: %s", how);
 		watch->barren++;
 		wait_after(watch, &trouble);
 		return;
 	}
-	if (cut)
-		note_trouble(watch, &result->trouble);
+	if (watch->broken)
+		log_info("cluster %s: %s: %s", watch->target.cluster, watch->target.what, how);
 	if (clock_monotonic_ms() >= next) {
 		resume(watch);
 		return;

@@ -6,8 +6,7 @@
  *      +-------- WAITING <----+--- trouble ------+   410, an API that was away, garbage, events out of order: the
  *                                                    version is of no use any more, list again
  *
- * After a connection broke, the API is first asked for its present version: if that is before ours (etcd was restored
- * from a backup), ours is of no use either.
+ * After a connection broke in the middle of a stream, a list comes first, unless the last one has just been.
  * A list in between, as a safety net, ends the watch and begins another from its own version. If it fails, the watch
  * goes on from where it was, and the list is tried again later. */
 #ifndef PM_KUBE_WATCH_H

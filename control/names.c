@@ -152,12 +152,21 @@ void names_pair_set_present(struct names *names, struct name *name, struct pair 
 	names_touch(names, name);
 }
 
+void names_pair_override(struct names *names, struct name *name, struct pair *pair, int weight)
+{
+	names->overrides_of[pair->cluster] += (size_t)(weight >= 0) - pair->overridden;
+	pair->overridden = weight >= 0;
+	pair->override = weight >= 0 ? (uint8_t)weight : 0;
+	names_touch(names, name);
+}
+
 void names_pair_remove(struct names *names, struct name *name, uint16_t cluster)
 {
 	struct pair *pair = names_pair(name, cluster);
 	if (!pair)
 		return;
 	names_pair_set_present(names, name, pair, false);
+	names_pair_override(names, name, pair, -1);
 	free(pair->warning);
 	name->pair_count--;
 	memmove(pair, pair + 1, (size_t)(&name->pairs[name->pair_count] - pair) * sizeof(*pair));
@@ -236,12 +245,12 @@ static int compare(const void *a, const void *b)
 	return order ? order : (int)x->wildcard - (int)y->wildcard;
 }
 
-struct name **names_sorted(const struct names *names, size_t *count)
+struct name **names_sorted(const struct names *names, bool (*chosen)(const struct name *name), size_t *count)
 {
-	struct name **sorted = resize(NULL, names->count, sizeof(struct name *));
+	struct name **sorted = resize(NULL, names->total, sizeof(struct name *));
 	*count = 0;
 	for (struct name *name = names_next(names, NULL); name; name = names_next(names, name))
-		if (names_is_served(name))
+		if (chosen(name))
 			sorted[(*count)++] = name;
 	qsort(sorted, *count, sizeof(*sorted), compare);
 	return sorted;

@@ -47,6 +47,7 @@ struct names {
 	size_t count;                      /* with at least one present pair */
 	size_t pair_count;                 /* present ones */
 	size_t of_cluster[CLUSTERS_MAX];   /* present ones */
+	size_t overrides_of[CLUSTERS_MAX]; /* overridden ones */
 	size_t published_count, uncounted; /* sums over the names */
 	uint32_t look;
 	size_t dirty_count, dirty_room;
@@ -71,6 +72,8 @@ struct pair *names_pair(const struct name *name, uint16_t cluster);
 struct pair *names_pair_add(struct names *names, struct name *name, uint16_t cluster);
 /* The only way to set `present`. */
 void names_pair_set_present(struct names *names, struct name *name, struct pair *pair, bool present);
+/* The only way to set `override` and `overridden`: a weight, or below 0 for none. */
+void names_pair_override(struct names *names, struct name *name, struct pair *pair, int weight);
 /* Takes the pair out. */
 void names_pair_remove(struct names *names, struct name *name, uint16_t cluster);
 /* True if any cluster serves the name. */
@@ -91,7 +94,7 @@ void names_touch_left_out(struct names *names);
 /* Begins a look at a whole cluster: returns the number that `seen` gets. */
 uint32_t names_look(struct names *names);
 
-/* By name, exact names before wildcards. All that are served. Free the array. */
-struct name **names_sorted(const struct names *names, size_t *count);
+/* Those for which `chosen` is true, by name, exact names before wildcards. Free the array. */
+struct name **names_sorted(const struct names *names, bool (*chosen)(const struct name *name), size_t *count);
 
 #endif

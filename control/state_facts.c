@@ -29,6 +29,8 @@ struct hold state_facts_read_hold(const json_t *value)
 void state_facts_write_overrides(json_t *object, const struct names *names, uint16_t cluster)
 {
 	json_t *overrides = NULL;
+	if (names->overrides_of[cluster] == 0)
+		return;
 	for (const struct name *name = names_next(names, NULL); name; name = names_next(names, name)) {
 		char text[ROUTE_TEXT_MAX];
 		const struct pair *pair = names_pair(name, cluster);
@@ -54,9 +56,8 @@ void state_facts_read_overrides(struct reader *reader, struct names *names, uint
 		json_int_t value = json_integer_value(weight);
 		if (!json_is_integer(weight) || value < 0 || value > WEIGHT_MAX || !name_parse(text, &host, &wildcard))
 			continue;
-		struct pair *pair = names_pair_add(names, names_add(names, &host, wildcard), cluster);
-		pair->overridden = true;
-		pair->override = (uint8_t)value;
+		struct name *name = names_add(names, &host, wildcard);
+		names_pair_override(names, name, names_pair_add(names, name, cluster), (int)value);
 	}
 }
 

@@ -138,7 +138,7 @@ static void add_all_routes(struct build *build)
 	size_t count;
 	struct table *table = build->table;
 	struct names *names = &build->state->names;
-	struct name **sorted = names_sorted(names, &count);
+	struct name **sorted = names_sorted(names, names_is_served, &count);
 	size_t room = count < build->routes_max ? count : build->routes_max;
 	table->routes = allocate(room, sizeof(*table->routes));
 	for (int published = 1; published >= 0; published--) {

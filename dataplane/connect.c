@@ -45,12 +45,12 @@ static void send_syn(struct worker *worker, struct flow *flow)
 	set_timer(worker, flow);
 }
 
-static void first_syn(struct worker *worker, struct flow *flow)
+static void first_syn(struct worker *worker, struct flow *flow, bool trial)
 {
 	struct young *young = flow_young(worker, flow);
-	/* The trial of a suspected router host costs its client a quarter of the time. */
+	/* A trial costs its client a quarter of the time. */
 	uint32_t limit = worker->config->timeouts.connect_attempt;
-	young->attempt_ends = worker->now + (host_suspected(worker, flow->host) ? limit / 4 : limit);
+	young->attempt_ends = worker->now + (trial ? limit / 4 : limit);
 	young->resend_after = SYN_RTO_MS;
 	young->syn_again = false;
 	send_syn(worker, flow);
@@ -83,7 +83,7 @@ static void attempt(struct worker *worker, struct flow *flow)
 		young->tried[young->tried_count++] = elected.host;
 		young->cluster = elected.cluster;
 		if (flow_bind_router(worker, flow, elected.host, elected.share_pair)) {
-			first_syn(worker, flow);
+			first_syn(worker, flow, elected.trial);
 			return;
 		}
 	}

@@ -264,6 +264,7 @@ struct elected {
 	uint32_t host; /* slot */
 	uint32_t share_pair;
 	uint16_t cluster;
+	bool trial; /* of a suspected router host, though there is another one */
 };
 enum election {
 	ELECTED,
@@ -275,7 +276,6 @@ enum election elect(struct worker *worker, struct flow *flow, struct elected *ou
 /* It has not answered a first SYN: others are elected before it, but for one trial per second, until a connect or a check
  * succeeds. */
 void host_suspect(struct worker *worker, uint32_t host);
-bool host_suspected(const struct worker *worker, uint32_t host);
 /* What an attempt has taught about the router host. */
 void host_connected(struct worker *worker, uint32_t host);
 void host_failed(struct worker *worker, uint32_t host, bool silent);

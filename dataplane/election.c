@@ -46,32 +46,34 @@ static uint64_t active_on(const struct worker *worker, uint32_t slot)
 	return sum;
 }
 
-/* The usable router host with the fewest active connections, ties in turn; shunned ones only if there is no other. */
-static uint32_t pick_host(struct worker *worker, const struct young *young, uint16_t cluster, bool https)
+/* The usable router host with the fewest active connections, ties in turn; shunned ones only if there is no other.
+ * `*trial`: it is suspected, and another one was passed over for it. */
+static uint32_t pick_host(struct worker *worker, const struct young *young, uint16_t cluster, bool https, bool *trial)
 {
 	struct table_cluster *c = &worker->tables.active->clusters[cluster];
 	uint64_t best = UINT64_MAX;
-	unsigned winner = 0;
-	bool found = false, found_shunned = true;
+	unsigned winner = 0, usable_count = 0;
+	bool found_shunned = true;
 	for (unsigned n = 0; n < c->host_count; n++) {
 		unsigned i = (c->turn + n) % c->host_count;
 		if (!usable(worker, young, c->hosts[i], https))
 			continue;
 		bool is_shunned = shunned(worker, c->hosts[i]);
 		uint64_t active = active_on(worker, c->hosts[i]);
-		if (found && (is_shunned > found_shunned || (is_shunned == found_shunned && active >= best)))
+		if (usable_count++ > 0 &&
+		    (is_shunned > found_shunned || (is_shunned == found_shunned && active >= best)))
 			continue;
-		found = true;
 		found_shunned = is_shunned;
 		best = active;
 		winner = i;
 	}
-	if (!found)
+	if (usable_count == 0)
 		return SLOT_NONE;
 	c->turn = (uint16_t)((winner + 1) % c->host_count);
 	struct host_health *health = &worker->health[c->hosts[winner]];
 	if (health->suspected)
 		health->trial_at = worker->now + SUSPECT_TRIAL_MS;
+	*trial = health->suspected && usable_count > 1;
 	return c->hosts[winner];
 }
 
@@ -150,13 +152,8 @@ enum election elect(struct worker *worker, struct flow *flow, struct elected *ou
 		return ELECTION_UNHEALTHY;
 	out->cluster = share->cluster;
 	out->share_pair = share->pair;
-	out->host = pick_host(worker, young, out->cluster, https);
+	out->host = pick_host(worker, young, out->cluster, https, &out->trial);
 	return ELECTED;
-}
-
-bool host_suspected(const struct worker *worker, uint32_t host)
-{
-	return worker->health[host].suspected;
 }
 
 void host_connected(struct worker *worker, uint32_t host)

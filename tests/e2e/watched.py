@@ -206,7 +206,7 @@ def begin(rig: Rig, one: list[dict] | None = None, two: list[dict] | None = None
     `start` nothing is waited for, and control is not started."""
     run_dir = rig.run_dir
     config = merged(rig.default_config(), {"clusters": [
-        merged(balancer.watched_cluster(run_dir, cluster), (settings or {}).get(cluster.name))
+        merged(balancer.watched_cluster(run_dir, cluster), (settings or {}).get(cluster.name, {}))
         for cluster in names.CLUSTERS]})
     services = {service.name: service for service in apis.prepare(run_dir)}
     handles = []

@@ -95,14 +95,19 @@ static size_t present(void)
 	return state.names.of_cluster[0];
 }
 
-static struct pair *pair_of(unsigned number)
+static struct name *name_of(unsigned number)
 {
 	char text[32];
 	struct hostname host;
 	bool wildcard;
 	snprintf(text, sizeof(text), "app%u.ch", number);
 	name_parse(text, &host, &wildcard);
-	struct name *name = names_find_host(&state.names, &host, wildcard);
+	return names_find_host(&state.names, &host, wildcard);
+}
+
+static struct pair *pair_of(unsigned number)
+{
+	struct name *name = name_of(number);
 	return name ? names_pair(name, 0) : NULL;
 }
 
@@ -173,8 +178,7 @@ static void an_override_outlives_the_route(void **unused)
 {
 	show_routes(0, 2);
 	adopt(true);
-	pair_of(0)->overridden = true;
-	pair_of(0)->override = 5;
+	names_pair_override(&state.names, name_of(0), pair_of(0), 5);
 	show_routes(1, 2);
 	adopt(true);
 	assert_false(pair_of(0)->present);

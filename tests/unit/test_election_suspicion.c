@@ -67,7 +67,7 @@ static uint32_t time_of_an_attempt(struct exchange *x, struct conn *c, uint32_t 
 	return passed;
 }
 
-static void a_trial_has_half_the_time(void **state)
+static void a_trial_has_a_quarter_of_the_time(void **state)
 {
 	struct exchange *x = exchange_begin(state);
 	attempt_on(x, 0);
@@ -75,7 +75,7 @@ static void a_trial_has_half_the_time(void **state)
 	client_sends(x->conns, "R 101 win 0");
 	pass_ms(x, 1000);
 	attempt_on(x, 0);
-	assert_int_equal(time_of_an_attempt(x, x->conns, 0), 500);
+	assert_int_equal(time_of_an_attempt(x, x->conns, 0), 250);
 	exchange_end(x);
 }
 
@@ -247,7 +247,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(the_first_unanswered_syn_is_suspicious),
-	    TEST(a_trial_has_half_the_time),
+	    TEST(a_trial_has_a_quarter_of_the_time),
 	    TEST(the_last_host_has_all_the_time),
 	    TEST(a_silent_host_is_tried_once_a_second),
 	    TEST(the_last_host_is_elected_in_spite_of_suspicion),

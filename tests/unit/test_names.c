@@ -141,7 +141,7 @@ static void sorted_by_name(void **state)
 		serve(add(texts[i]), 0, i < 3);
 	struct hostname wild = host("a.ch");
 	serve(names_add(&names, &wild, true), 0, true);
-	struct name **sorted = names_sorted(&names, &count);
+	struct name **sorted = names_sorted(&names, names_is_served, &count);
 	assert_int_equal(count, 4);
 	assert_string_equal(sorted[0]->host.text, "a.ch");
 	assert_true(!sorted[0]->wildcard && sorted[1]->wildcard);

@@ -216,7 +216,7 @@ static void routes_are_sorted_by_name_then_cluster(void **unused)
 	size_t count;
 	state_put(&state, ose1(), 0, 100);
 	state_put(&state, ose2(), 0, 100);
-	struct name **names = names_sorted(&state.names, &count);
+	struct name **names = names_sorted(&state.names, names_is_served, &count);
 	assert_int_equal(count, 2);
 	assert_string_equal(names[0]->host.text, "app1.ch");
 	assert_int_equal(names[0]->pair_count, 2);
