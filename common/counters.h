@@ -96,7 +96,8 @@
 	X(tombstones, "births remembered against duplicates")                                                          \
 	X(loops_busy, "worker loops that did work")                                                                    \
 	X(busy_ticks, "TSC ticks of these loops")                                                                      \
-	X(loop_ticks_max, "longest of these loops since the start, TSC ticks")
+	X(loop_ticks_max, "longest of these loops since the start, TSC ticks")                                         \
+	X(message_ticks_max, "longest time that control messages have held a loop up since the start, TSC ticks")
 
 enum counter {
 #define X(symbol, help) counter_##symbol,

@@ -155,6 +155,7 @@ static bool update_route(struct state *state, struct name *name, struct pair *pa
 	if (moved) {
 		bool parked = pair->parked;
 		set_namespace(pair, route);
+		pair->initial = false;
 		claims_judge(state, name, pair->cluster);
 		pair->parked = parked; /* the namespace alone parks nobody */
 		claims_settle(state, name);

@@ -12,6 +12,11 @@
 /* In quotes and escaped: what an API said may hold anything. */
 static void put_text(FILE *file, const char *field, const char *text)
 {
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-./_ :";
+	if (text[strspn(text, plain)] == '\0') {
+		fprintf(file, ",\"%s\":\"%s\"", field, text);
+		return;
+	}
 	json_t *string = json_string(text);
 	char *quoted = string ? json_dumps(string, JSON_ENCODE_ANY) : NULL;
 	if (quoted)

@@ -51,7 +51,7 @@ static void begin_sync(struct worker *worker, const struct message *message)
 {
 	struct tables *tables = &worker->tables;
 	tables->filling = tables->active == &tables->table[0] ? &tables->table[1] : &tables->table[0];
-	table_clear(tables, tables->filling);
+	table_clear(tables->filling);
 	tables->start = message->start;
 	tables->next_sequence = message->sequence + 1;
 	tables->lost = false;

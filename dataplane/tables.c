@@ -11,11 +11,10 @@ static bool table_init(struct table *table, const struct tables *tables)
 	table->hosts = calloc(tables->hosts_max, sizeof(*table->hosts));
 	table->clusters = calloc(CLUSTERS_MAX, sizeof(*table->clusters));
 	table->routes = calloc(tables->routes_max, sizeof(*table->routes));
-	table->buckets = malloc((tables->bucket_mask + 1u) * sizeof(*table->buckets));
-	if (!table->hosts || !table->clusters || !table->routes || !table->buckets)
-		return false;
-	table_clear((struct tables *)tables, table);
-	return true;
+	table->buckets = calloc(tables->bucket_mask + 1u, sizeof(*table->buckets));
+	table->epoch = 1;
+	table->free_route = TABLE_END;
+	return table->hosts && table->clusters && table->routes && table->buckets;
 }
 
 bool tables_init(struct tables *tables, uint32_t hosts_max, uint32_t routes_max, uint32_t pairs_max,
@@ -45,20 +44,28 @@ void tables_free(struct tables *tables)
 	}
 }
 
-void table_clear(struct tables *tables, struct table *table)
+void table_clear(struct table *table)
 {
-	memset(table->hosts, 0, tables->hosts_max * sizeof(*table->hosts));
-	memset(table->clusters, 0, CLUSTERS_MAX * sizeof(*table->clusters));
-	memset(table->buckets, 0xff, (tables->bucket_mask + 1u) * sizeof(*table->buckets));
+	for (unsigned i = 0; i < CLUSTERS_MAX; i++) {
+		struct table_cluster *cluster = &table->clusters[i];
+		for (unsigned k = 0; k < cluster->host_count; k++)
+			table->hosts[cluster->hosts[k]].present = false;
+		cluster->host_count = 0;
+		cluster->turn = 0;
+	}
 	memset(table->defaults, 0, sizeof(table->defaults));
 	table->routes_used = 0;
 	table->free_route = TABLE_END;
+	table->epoch++;
 }
 
 static uint32_t *bucket_of(const struct tables *tables, struct table *table, const char *name, size_t len, bool wildcard)
 {
 	struct siphash_key key = {tables->key.k0 ^ wildcard, tables->key.k1};
-	return &table->buckets[siphash(&key, name, len) & tables->bucket_mask];
+	struct table_bucket *bucket = &table->buckets[siphash(&key, name, len) & tables->bucket_mask];
+	if (bucket->epoch != table->epoch)
+		*bucket = (struct table_bucket){.first = TABLE_END, .epoch = table->epoch};
+	return &bucket->first;
 }
 
 static struct table_route *find(const struct tables *tables, struct table *table, const char *name, size_t len,

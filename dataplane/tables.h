@@ -44,13 +44,21 @@ struct table_route {
 	int32_t credits[ROUTE_CLUSTERS_MAX]; /* of shares whose pair has no slot */
 };
 
+/* A chain of routes. Counts as empty unless it was used since the table was cleared: a resync of many routes begins
+ * without touching them all. */
+struct table_bucket {
+	uint32_t first;
+	uint32_t epoch;
+};
+
 struct table {
 	struct table_host *hosts; /* by slot */
 	struct table_cluster *clusters;
 	struct table_route *routes;
 	uint32_t routes_used; /* routes[] from here on were never used since the table was cleared */
 	uint32_t free_route;  /* list of those given back */
-	uint32_t *buckets;
+	struct table_bucket *buckets;
+	uint32_t epoch; /* 1 up with each clearing; at one a second it comes round after 136 years */
 	struct table_route defaults[LISTENERS_MAX]; /* one share; share_count 0: reject */
 };
 
@@ -80,8 +88,8 @@ struct table_route *tables_route(struct tables *tables, const struct hostname *n
 
 /* Takes one message into a table. False: a slot out of range, or no room. */
 bool table_apply(struct tables *tables, struct table *table, const struct message *message);
-/* Empties a table for a resync. */
-void table_clear(struct tables *tables, struct table *table);
+/* Empties a table for a resync, in the time that its hosts take, however many routes it has. */
+void table_clear(struct table *table);
 /* The credit of the route's share `index` under its present terms. */
 int32_t *tables_credit(struct tables *tables, struct table_route *route, unsigned index);
 /* Makes the filled table the active one. Turns among router hosts go on. */

@@ -263,14 +263,24 @@ static inline void frame_of(struct rte_mbuf *mbuf, uint8_t port, struct frame *f
 	};
 }
 
+static inline void count_longest(shared_u64 *longest, uint64_t ticks)
+{
+	if (ticks > shared_get(longest))
+		shared_set(longest, ticks);
+}
+
 static bool receive_messages(struct worker_loop *loop)
 {
 	struct message messages[MESSAGES_PER_LOOP];
+	uint64_t begin = rte_rdtsc();
 	unsigned n =
 	    rte_ring_sc_dequeue_burst_elem(loop->messages, messages, sizeof(*messages), MESSAGES_PER_LOOP, NULL);
+	if (n == 0)
+		return false;
 	for (unsigned i = 0; i < n; i++)
 		worker_message(loop->worker, &messages[i], loop->now_us);
-	return n > 0;
+	count_longest(&loop->block->counters[counter_message_ticks_max], rte_rdtsc() - begin);
+	return true;
 }
 
 /* One burst of one port. The counters of two faults are compared before and after, so that the port is known. */
@@ -346,8 +356,7 @@ static void count_busy(struct worker_loop *loop, uint64_t ticks)
 	shared_u64 *counters = loop->block->counters;
 	shared_add(&counters[counter_loops_busy], 1);
 	shared_add(&counters[counter_busy_ticks], ticks);
-	if (ticks > shared_get(&counters[counter_loop_ticks_max]))
-		shared_set(&counters[counter_loop_ticks_max], ticks);
+	count_longest(&counters[counter_loop_ticks_max], ticks);
 }
 
 static void idle(struct worker_loop *loop, enum idle_mode mode)

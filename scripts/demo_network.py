@@ -73,16 +73,14 @@ def _stamp(build: str) -> str:
     return "\n".join(f"{path} {os.stat(path).st_mtime_ns}" for path in paths)
 
 
-def start_all(run_dir: str, build: str, watch: bool) -> None:
-    """The whole demo; returns when a request has gone through it. With `watch` the clusters are known by their APIs,
-    else by the configuration file."""
+def start_all(run_dir: str, build: str) -> None:
+    """The whole demo, the clusters known by their APIs; returns when a request has gone through it."""
     up(run_dir)
     programs = Programs(run_dir)
-    if watch:
-        for service in apis.prepare(run_dir):
-            programs.add(service)
-        apis.await_answering(run_dir)
-    config = balancer.write_configuration(run_dir, balancer.configuration(run_dir, build, watch=watch))
+    for service in apis.prepare(run_dir):
+        programs.add(service)
+    apis.await_answering(run_dir)
+    config = balancer.write_configuration(run_dir, balancer.configuration(run_dir, build, watch=True))
     for service in balancer.services(build, config):
         programs.add(service)
     _start_forwards(run_dir, programs)
@@ -119,6 +117,7 @@ In a browser: http://app1.localhost:{ports['http']}/ and reload: 10 of 90 times 
   curl http://127.0.0.1:{ports['admin']}/api/v1/hosts
   sudo ip netns exec {names.CLIENT} curl -H 'Host: only2.ch' http://{names.VIP}/
   sudo {here}/demo_network.py --run {run_dir} stop router-203.0.113.11   (and start)
+  sudo {here}/demo route add ose1 hello.localhost   (then in a browser; route -h: annotate, delete, list)
   sudo {here}/demo check
   sudo {here}/demo down
 Logs, pid files, configuration and certificates are in {run_dir}""")
@@ -144,7 +143,6 @@ def arguments() -> argparse.Namespace:
     for command, text in (("start-all", "up, and the balancer too"),
                           ("current", "exit 0 if start-all need do nothing")):
         commands.add_parser(command, help=text).add_argument("build", help="the build directory")
-    commands.choices["start-all"].add_argument("--watch", action="store_true", help="the clusters come from their APIs")
     commands.add_parser("hints", help="what to try")
     routes.add_arguments(commands.add_parser("route", help="add, annotate, delete or list Routes"))
     commands.add_parser("check", help="the checks of scripts/demo check")
@@ -166,7 +164,7 @@ def run(given: argparse.Namespace) -> int:
     elif given.command in ("start", "stop"):
         getattr(Programs(given.run), given.command)(given.name)
     elif given.command == "start-all":
-        start_all(given.run, given.build, given.watch)
+        start_all(given.run, given.build)
     elif given.command == "current":
         return 0 if current(given.run, given.build) else 1
     elif given.command == "check":

@@ -1,5 +1,5 @@
-"""The API servers of the demo's clusters: stand-ins (tests/apiserver) with a Route for each name that a cluster serves and
-a router Pod for each of its router hosts. TLS by the demo's authority, a token for each cluster."""
+"""The API servers of the demo's clusters: stand-ins (tests/apiserver) with a Route for each name that a cluster serves
+and a router Pod for each of its router hosts. TLS by the demo's authority, a token for each cluster."""
 
 from __future__ import annotations
 
@@ -86,4 +86,6 @@ def prepare(run_dir: str, bookmark_seconds: float = 60.0) -> list[Service]:
 def await_answering(run_dir: str, seconds: float = 15.0) -> None:
     """Waits until every API server answers."""
     for cluster in names.CLUSTERS:
-        await_true(lambda api=standin(run_dir, cluster): api.state(), seconds, f"the API server of {cluster.name} answers")
+        api = standin(run_dir, cluster)
+        await_true(api.state, seconds, f"the API server of {cluster.name} answers")
+        api.close()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import ssl
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Callable
 
-from . import app, names
+from . import apis, app, names
 from .client import fetch, trust
 from .routers import router_name
 from .supervisor import ProgramError, Programs, await_true
@@ -49,11 +50,28 @@ class Checks:
                    lambda: fetch(names.PASSTHROUGH, tls=self.tls).field("host"))
 
     def weights(self) -> None:
-        """Each connection is elected by the weights of its route."""
+        """Each connection is elected by the weights that stand in the Routes' annotations."""
         def shares() -> str:
             seen = Counter(fetch("app1.ch").field("cluster") for _ in range(90))
             return f"{seen['ose1']}:{seen['ose2']}"
         self.check("90 connections to app1.ch", "10:80", shares)
+
+    def routes(self) -> None:
+        """What is added to a cluster is served, what is deleted there is unknown; both within a second."""
+        api = apis.standin(self.programs.run_dir, names.CLUSTERS[0])
+        name = "check.demo.ch"
+
+        def after_a_second() -> str:
+            time.sleep(1)
+            answer = fetch(name)
+            return answer.field("cluster") or str(answer.status)
+        try:
+            api.create(apis.route(name))
+            self.check(f"Route {name} added to ose1", "ose1", after_a_second)
+            api.delete_route(apis.route_name(name))
+            self.check(f"Route {name} deleted", "404", after_a_second)
+        except OSError as error:
+            self.check("API server of ose1", "answers", lambda: str(error))
 
     def unknown(self) -> None:
         """A name that nobody serves is refused, not guessed."""
@@ -96,7 +114,7 @@ class Checks:
 def run(run_dir: str) -> int:
     """All checks; the number that failed."""
     checks = Checks(Programs(run_dir))
-    for part in (checks.by_name, checks.weights, checks.unknown, checks.bytes, checks.host_stopped):
+    for part in (checks.by_name, checks.weights, checks.routes, checks.unknown, checks.bytes, checks.host_stopped):
         part()
     print("All checks passed." if not checks.failed else f"{checks.failed} checks failed.")
     return checks.failed

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from typing import Any, Iterator
+from typing import Any, Iterator, Self
 
 from .samples import WEIGHT
 
@@ -174,7 +174,7 @@ class OwnStandin(Standin):
                     raise
                 time.sleep(0.02)
 
-    def __enter__(self) -> OwnStandin:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

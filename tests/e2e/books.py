@@ -45,8 +45,8 @@ class Books:
         self._begin = self._settled()
 
     def _kernel(self) -> dict[str, int]:
-        listed = json.loads(self.rig.run(names.EDGE, "nft", "-j", "list", "counters", "table", "netdev", "books").stdout)
-        counters = [entry["counter"] for entry in listed["nftables"] if "counter" in entry]
+        listed = self.rig.run(names.EDGE, "nft", "-j", "list", "counters", "table", "netdev", "books").stdout
+        counters = [entry["counter"] for entry in json.loads(listed)["nftables"] if "counter" in entry]
         return {f"kernel.{counter['name']}": counter["packets"] for counter in counters}
 
     def _read(self) -> dict[str, int]:

@@ -26,8 +26,8 @@ HUGEPAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
 def demo(*arguments: str, timeout: float = UP_SECONDS) -> subprocess.CompletedProcess:
     """scripts/demo, from the repository as the README has it, on all cores."""
     every_core = ["taskset", "-c", f"0-{(os.cpu_count() or 1) - 1}"]
-    return subprocess.run([*every_core, DEMO, *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=timeout,
-                          stdin=subprocess.DEVNULL)
+    return subprocess.run([*every_core, DEMO, *arguments], cwd=ROOT, capture_output=True, text=True, check=False,
+                          timeout=timeout, stdin=subprocess.DEVNULL)
 
 
 def machine() -> dict[str, Any]:

@@ -66,10 +66,11 @@ def forwarded(rig: Rig) -> int:
 def testpmd(rig: Rig) -> Iterator[None]:
     """DPDK's own forwarder between the edge's ports in pointsman's place."""
     rig.stop()
+    lcores = rig.default_config()["dataplane"]["lcores"]
     with open(f"{rig.run_dir}/logs/testpmd.log", "wb") as log:
         process = subprocess.Popen(
-            ["ip", "netns", "exec", names.EDGE, "dpdk-testpmd", f"--lcores={rig.default_config()['dataplane']['lcores']}",
-             "--in-memory", "--no-pci", "--no-telemetry", "--iova-mode=va", "--socket-mem=256",
+            ["ip", "netns", "exec", names.EDGE, "dpdk-testpmd", f"--lcores={lcores}", "--in-memory",
+             "--no-pci", "--no-telemetry", "--iova-mode=va", "--socket-mem=256",
              "--vdev=net_af_xdp0,iface=north,busy_budget=0", "--vdev=net_af_xdp1,iface=south,busy_budget=0",
              "--", "--forward-mode=io", "--nb-cores=1", "--auto-start"],
             stdin=subprocess.PIPE, stdout=log, stderr=log)

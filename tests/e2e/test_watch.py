@@ -59,8 +59,7 @@ def migrate(watched: Watched, new: int, old: int) -> None:
     watched.two.weigh("rapp-demo-ch", new)
     watched.one.weigh("rapp-demo-ch", old)
     watched.await_weights(APP, ose1=old, ose2=new)
-    with Load(APP, threads=4, count=200) as load:
-        result = load.run()
+    result = Load(APP, threads=4, count=200).run()
     assert not result.errors, result
     got = sum(count for router, count in result.routers.items() if router.startswith("203.0.113.2"))
     wanted = 200 * new // (new + old)
@@ -177,6 +176,7 @@ def test_cluster_states(rig: Rig) -> None:
     watched.restart_control()
     await_true(lambda: watched.route(APP).keys() == {"ose1", "ose2"}, 15, "both lists have come")
     await_true(lambda: all(host["healthy"] for host in rig.hosts().values()), 15, "all router hosts are healthy")
+    watched.await_applied(15)
     assert watched.shares(APP, 20) == {"ose1": 20}
     watched.set_cluster("ose2", state="active")
     watched.await_weights(APP, ose1=100, ose2=100)

@@ -174,7 +174,7 @@ def test_readiness(rig: Rig) -> None:
 
 
 def test_terminating(rig: Rig) -> None:
-    """A Pod with a deletionTimestamp drains for as long as it is there, and is listed until its last connection ends."""
+    """A Pod with a deletionTimestamp drains while it is there; its host is listed until the last connection ends."""
     watched = begin(rig)
     held = next(one for one in (Held(STEADY[0]) for _ in range(8)) if one.router == SECOND)
     with watched.unharmed():
@@ -268,10 +268,9 @@ def test_long_line(rig: Rig) -> None:
 
 def test_unknown_events(rig: Rig) -> None:
     """A bookmark has no name, and a new type of event is no reason to stop."""
-    watched = begin(rig, [route(APP)])
+    watched = begin(rig, [route(APP)], bookmark_seconds=0.2)
     lists = watched.one.state()["counts"]["list routes"]
-    watched.one.settings(bookmark_seconds=0.2)
-    watched.one.act("cut")
+    watched.one.act("inject", resource="routes", text=line("STRANGE", {"metadata": {"resourceVersion": "1"}}))
     watched.proves_live()
     first = watched.one.state()["revision"]
     watched.one.create(samples.pod("other", "203.0.113.99", "default"))  # another kind: only a bookmark tells of it

@@ -13,7 +13,7 @@ import shutil
 import signal
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Iterator
 
 from demonet import apis, balancer, names
@@ -64,7 +64,6 @@ class Watched:
     one: api_client.Standin
     two: api_client.Standin
     config: dict
-    services: dict[str, Service] = field(default_factory=dict)
 
     # --- what pointsman shows ---
 
@@ -108,10 +107,19 @@ class Watched:
         await_true(lambda: text in self.words(which), seconds, f"the API says {text!r} of {which}")
 
     def await_weights(self, host: str, seconds: float = VISIBLE, **weights: int) -> None:
-        """Waits until a host name has these weights: ose1=10, ose2=80; a cluster that is not named does not serve it."""
+        """Waits until a host name has these weights (ose1=10, ose2=80) and no others, and the workers know."""
         def shown() -> dict[str, int]:
             return {cluster: share["weight"] for cluster, share in self.route(host).items()}
-        await_true(lambda: shown() == weights, seconds, f"{host} has {weights}")
+        await_true(lambda: shown() == weights and self.applied(), seconds, f"{host} has {weights}")
+
+    def applied(self) -> bool:
+        """Do the workers have what control has?"""
+        status = self.rig.status()
+        return status["dataplane"]["state"] == "ready" and status["applied_revision"] == status["control"]["revision"]
+
+    def await_applied(self, seconds: float = VISIBLE) -> None:
+        """Waits for that."""
+        await_true(self.applied, seconds, "the workers have the last revision")
 
     def await_served(self, host: str, cluster: str, seconds: float = VISIBLE) -> None:
         """Waits until a new connection for a host name reaches a cluster."""
@@ -151,7 +159,7 @@ class Watched:
         self.rig.programs.start(CONTROL)
 
     def restart_control_behind(self, held_up: api_client.Standin, host: str) -> None:
-        """Control is started again while one API answers nothing; it does so only when `host` is known from the other."""
+        """Control is started again while one API answers nothing; that one is let go when `host` is known."""
         with held_up.fault("hang"):
             self.restart_control()
             await_true(lambda: self.route(host), START, f"{host} is known")
@@ -201,20 +209,20 @@ def _start_pointsman(rig: Rig, config: dict) -> None:
 
 
 def begin(rig: Rig, one: list[dict] | None = None, two: list[dict] | None = None, settings: dict | None = None,
-          start: bool = True) -> Watched:
+          start: bool = True, bookmark_seconds: float = 60.0) -> Watched:
     """See above. `settings` are merged into the clusters of the configuration: {"ose2": {"state": "staged"}}. Without
     `start` nothing is waited for, and control is not started."""
     run_dir = rig.run_dir
     config = merged(rig.default_config(), {"clusters": [
         merged(balancer.watched_cluster(run_dir, cluster), (settings or {}).get(cluster.name, {}))
         for cluster in names.CLUSTERS]})
-    services = {service.name: service for service in apis.prepare(run_dir)}
-    handles = []
+    services = {service.name: service for service in apis.prepare(run_dir, bookmark_seconds)}
+    handles: list[api_client.Standin] = []
     for cluster, more, steady in zip(names.CLUSTERS, (one, two), STEADY):
         seed = {"routes": [route(steady, created=apis.BORN), *(more or [])], "pods": pods(cluster)}
         handles.append(_start_api(rig, services[f"api-{cluster.name}"], seed, run_dir, cluster))
         rig.defer(handles[-1].close)
-    watched = Watched(rig, *handles, config, services)
+    watched = Watched(rig, handles[0], handles[1], config)
     for cluster in names.CLUSTERS:
         rig.defer(_stop, rig, f"api-{cluster.name}")
     if start:
@@ -244,5 +252,6 @@ def await_ready(watched: Watched, seconds: float = START) -> None:
         hosts = watched.rig.hosts()
         return set(hosts) == set(names.HOSTS) and all(host["healthy"] for host in hosts.values())
     await_true(ready, seconds, "all router hosts are known and healthy")
+    watched.await_applied(seconds)
     for host in STEADY:
         await_true(lambda host=host: fetch(host, timeout=1).status == 200, seconds, f"{host} is served")

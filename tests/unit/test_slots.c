@@ -118,6 +118,29 @@ static void a_slot_is_given_away_when_no_worker_has_it(void **state)
 	assert_int_equal(slots_usage(&slots, gone).total, 5);
 }
 
+/* An update has what the table before had, but for what is released. */
+static void an_update_keeps_what_is_not_released(void **state)
+{
+	fill(1, 0);
+	uint32_t released = slots_find(&slots, 200);
+	for (uint64_t revision = 2; revision < 6; revision++) {
+		slots_update(&slots, revision, revision - 1);
+		assert_int_equal(slots_take(&slots, 900), SLOT_NONE);
+	}
+	slots_update(&slots, 6, 5);
+	slots_release(&slots, 200);
+	slots_release(&slots, 300);
+	slots_release(&slots, 777);                               /* unknown */
+	assert_int_not_equal(slots_take(&slots, 300), SLOT_NONE); /* only changed */
+	assert_int_equal(slots_take(&slots, 900), SLOT_NONE);     /* table 5 had it, and is applied */
+	slots_update(&slots, 7, 6);
+	assert_int_equal(slots_take(&slots, 900), released);
+	slots_begin(&slots, 8, 7); /* a whole table: all others are out */
+	assert_int_equal(slots_take(&slots, 901), SLOT_NONE);
+	slots_begin(&slots, 9, 8);
+	assert_int_not_equal(slots_take(&slots, 901), SLOT_NONE);
+}
+
 static void after_a_restart_nothing_is_given_away_before_the_first_table_is_applied(void **state)
 {
 	fill(1, 0);
@@ -180,6 +203,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(it_survives_its_owner, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_full_directory_gives_nothing, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_slot_is_given_away_when_no_worker_has_it, setup, teardown),
+	    cmocka_unit_test_setup_teardown(an_update_keeps_what_is_not_released, setup, teardown),
 	    cmocka_unit_test_setup_teardown(after_a_restart_nothing_is_given_away_before_the_first_table_is_applied,
 	                                    setup, teardown),
 	    cmocka_unit_test_setup_teardown(one_that_returns_finds_its_counters, setup, teardown),

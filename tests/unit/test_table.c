@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "control/table.h"
@@ -146,6 +147,114 @@ static void announcements_are_made_once(void **unused)
 	table_free(table);
 }
 
+static struct table *update(uint32_t routes_max)
+{
+	return table_update(&state, config, &hosts, &pairs, routes_max, 0);
+}
+
+static void an_update_has_only_what_changed(void **unused)
+{
+	table_free(table_build(&state, config, &hosts, &pairs, 100, 0));
+	struct table *table = update(100);
+	assert_true(table->partial);
+	assert_int_equal(table->route_count + table->gone_count, 0);
+	assert_int_equal(table->host_count, 3);
+	table_free(table);
+	struct cluster_spec *spec =
+	    fixture_cluster("{'name': 'ose1', 'source': 'static', 'routes': [{'host': 'app1.ch', "
+	                    "'weight': 11}, {'host': 'new.ch'}]}");
+	state_put(&state, spec, 0, 0);
+	table = update(100);
+	assert_int_equal(table->route_count, 2);
+	assert_int_equal(route(table, "app1.ch")->shares[0].weight, 1100);
+	assert_int_equal(route(table, "app1.ch")->share_count, 2);
+	assert_non_null(route(table, "new.ch"));
+	assert_int_equal(table->gone_count, 1);
+	assert_string_equal(table->gone[0].name.text, "wild.ch");
+	assert_true(table->gone[0].wildcard);
+	assert_int_equal(table->host_count, 1);
+	table_free(table);
+	table = update(100);
+	assert_int_equal(table->route_count + table->gone_count, 0);
+	table_free(table);
+}
+
+/* The slots of pairs that were not told again are still theirs. */
+static void counters_outlive_updates(void **unused)
+{
+	table_free(table_build(&state, config, &hosts, &pairs, 100, 0));
+	struct table *table;
+	for (unsigned i = 0; i < 20; i++) {
+		char text[200];
+		snprintf(text, sizeof(text), "{'name': 'c', 'source': 'static', 'routes': [{'host': 'n%u.ch'}]}", i);
+		state_put(&state, fixture_cluster(text), 0, 0);
+		table = table_update(&state, config, &hosts, &pairs, 100, state.revision - 1);
+		assert_int_equal(table->pairs_left_out, 0);
+		table_free(table);
+	}
+	table = table_build(&state, config, &hosts, &pairs, 100, state.revision - 1);
+	const struct message_route *app1 = route(table, "app1.ch"), *wild = route(table, "wild.ch");
+	assert_int_not_equal(app1->shares[0].pair, app1->shares[1].pair);
+	assert_int_not_equal(app1->shares[0].pair, wild->shares[0].pair);
+	assert_int_equal(pair_entries[app1->shares[0].pair].generation, 1);
+	assert_int_equal(pair_entries[wild->shares[0].pair].generation, 1);
+	table_free(table);
+}
+
+static void what_goes_makes_room_in_an_update(void **unused)
+{
+	table_free(table_build(&state, config, &hosts, &pairs, 2, 0));
+	state_put(&state, fixture_cluster("{'name': 'c', 'source': 'static', 'routes': [{'host': 'new.ch'}]}"), 0, 0);
+	struct table *table = update(2);
+	assert_int_equal(table->route_count, 0);
+	assert_int_equal(table->routes_left_out, 1);
+	table_free(table);
+	state_put(&state, fixture_cluster("{'name': 'ose1', 'source': 'static', 'routes': [{'host': 'app1.ch'}]}"), 0,
+	          0);
+	names_touch_left_out(&state.names);
+	table = update(2);
+	assert_int_equal(table->gone_count, 1);
+	assert_non_null(route(table, "new.ch"));
+	assert_int_equal(table->routes_left_out, 0);
+	table_free(table);
+}
+
+static void a_cluster_that_is_not_active_gets_nothing(void **unused)
+{
+	state.clusters[1]->spec->state = CLUSTER_DRAINING;
+	struct table *table = table_build(&state, config, &hosts, &pairs, 100, 0);
+	assert_int_equal(route(table, "app1.ch")->shares[0].weight, 1000);
+	assert_int_equal(route(table, "app1.ch")->shares[1].weight, 0);
+	assert_int_equal(table->listeners[1].cluster, CLUSTER_NONE);
+	table_free(table);
+}
+
+static unsigned healthy(void)
+{
+	struct table *table = table_build(&state, config, &hosts, &pairs, 100, 0);
+	unsigned count = 0;
+	for (size_t i = 0; i < table->host_count; i++)
+		count += table->hosts[i].message.healthy;
+	table_free(table);
+	return count;
+}
+
+static void hosts_whose_pods_are_not_ready(void **unused)
+{
+	struct host_spec *of_ose1 = state.clusters[0]->spec->hosts;
+	state.clusters[0]->health[0].state = state.clusters[0]->health[1].state = HEALTH_UP;
+	assert_int_equal(healthy(), 2);
+	of_ose1[0].state = HOST_DRAINING;
+	assert_int_equal(healthy(), 1);
+	of_ose1[1].state = HOST_DRAINING; /* all of them: the check decides */
+	assert_int_equal(healthy(), 2);
+	of_ose1[0].state = HOST_MISCONFIGURED;
+	of_ose1[1].state = HOST_GONE;
+	assert_int_equal(healthy(), 0);
+	of_ose1[1].hold.reason = HOLD_ALL;
+	assert_int_equal(healthy(), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -154,6 +263,11 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_missing_default_cluster_rejects, setup, teardown),
 	    cmocka_unit_test_setup_teardown(what_finds_no_room_is_counted, setup, teardown),
 	    cmocka_unit_test_setup_teardown(announcements_are_made_once, setup, teardown),
+	    cmocka_unit_test_setup_teardown(an_update_has_only_what_changed, setup, teardown),
+	    cmocka_unit_test_setup_teardown(counters_outlive_updates, setup, teardown),
+	    cmocka_unit_test_setup_teardown(what_goes_makes_room_in_an_update, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_cluster_that_is_not_active_gets_nothing, setup, teardown),
+	    cmocka_unit_test_setup_teardown(hosts_whose_pods_are_not_ready, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
