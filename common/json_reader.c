@@ -47,6 +47,10 @@ void json_faults_free(struct json_faults *faults)
 json_t *json_text_parse(const char *text, size_t len, struct json_faults *faults)
 {
 	json_error_t error;
+	if (len == 0) {
+		json_faults_add(faults, "$", "a JSON object", "is empty");
+		return NULL;
+	}
 	json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
 	if (!root) {
 		char quoted[READER_TEXT_MAX];

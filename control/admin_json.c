@@ -69,6 +69,7 @@ static json_t *dataplane_json(const struct control *control)
 	json_object_set_new(object, "version", number(control->shared->version));
 	json_object_set_new(object, "started_at", timestamp(started_at));
 	json_object_set_new(object, "uptime_seconds", json_integer((clock_unix_ms() - started_at) / 1000));
+	json_object_set_new(object, "tsc_hz", number(control->shared->tsc_hz)); /* of all counters in ticks */
 	return object;
 }
 
@@ -93,7 +94,12 @@ static json_t *workers_json(const struct control *control)
 	return array;
 }
 
-/* Sums, but for a maximum. */
+static bool is_maximum(int counter)
+{
+	return counter == counter_loop_ticks_max || counter == counter_message_ticks_max;
+}
+
+/* Sums, but for maxima. */
 static json_t *counters_json(const struct control *control)
 {
 	json_t *object = json_object();
@@ -101,7 +107,7 @@ static json_t *counters_json(const struct control *control)
 		uint64_t sum = 0;
 		for (unsigned j = 0; control->shared && j < control->shared->worker_count; j++) {
 			uint64_t value = shared_get(&shared_worker_at(control->shared, j)->counters[i]);
-			if (i != counter_loop_ticks_max)
+			if (!is_maximum(i))
 				sum += value;
 			else if (value > sum)
 				sum = value;

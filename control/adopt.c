@@ -419,6 +419,7 @@ bool adopt_observed(struct state *state, struct cluster *cluster, const struct c
 	bool hosts =
 	    cluster_hosts_are_observed(cluster->spec) && adopt_hosts(state, cluster, config, observed, list, clock);
 	bool first = list && !cluster->known;
+	claims_told(state);
 	cluster->current |= list;
 	cluster->known |= list;
 	cluster->unsaved |= routes || hosts || first;

@@ -53,9 +53,20 @@ static bool others_serve(const struct state *state, const struct name *name, con
 	return false;
 }
 
-static void tell(const struct state *state, const struct name *name, const struct pair *pair, const char *what)
+enum { TOLD_MAX = 20 };
+
+void claims_told(struct state *state)
+{
+	if (state->told > TOLD_MAX)
+		log_info("%zu more routes were parked, in conflict, or are so no longer", state->told - TOLD_MAX);
+	state->told = 0;
+}
+
+static void tell(struct state *state, const struct name *name, const struct pair *pair, const char *what)
 {
 	char text[ROUTE_TEXT_MAX];
+	if (state->told++ >= TOLD_MAX)
+		return;
 	log_info("route %s on cluster %s %s", name_format(&name->host, name->wildcard, text),
 	         spec_of(state, pair)->name, what);
 }

@@ -20,5 +20,7 @@ struct state;
 void claims_judge(struct state *state, struct name *name, uint16_t cluster);
 /* Another cluster has lost the name, or what it says has changed: ends what has no reason any more. */
 void claims_settle(struct state *state, struct name *name);
+/* A change is complete: says how many routes were not named in the log, which names only so many. */
+void claims_told(struct state *state);
 
 #endif

@@ -113,6 +113,7 @@ static bool begin_from_file(struct control *control, struct cluster_spec **specs
 	}
 	bool good = faults.count == 0;
 	json_faults_free(&faults);
+	watchers_forget(control);
 	control->state.revision = 1;
 	log_info("state begins with %zu clusters of the configuration", count);
 	if (good && !save(control, NULL))

@@ -318,6 +318,7 @@ static void put(struct state *state, uint16_t index, struct cluster_spec *spec, 
 	index_hosts(state);
 	if (spec->source != SOURCE_WATCH)
 		set_routes(state, cluster);
+	claims_told(state);
 	if (touched)
 		state_touch_cluster(state, cluster);
 }
@@ -346,6 +347,7 @@ void state_delete(struct state *state, const char *name)
 	if (!cluster)
 		return;
 	drop_cluster(state, cluster->index);
+	claims_told(state);
 	state->clusters[cluster->index] = NULL;
 	cluster_destroy(cluster);
 	index_hosts(state);

@@ -55,6 +55,7 @@ struct state {
 	struct host_place *places;              /* sorted by id */
 	size_t host_count;
 	struct names names;
+	size_t told; /* claims that were logged since claims_told */
 };
 
 /* One change: `spec` replaces or makes the cluster of its name; NULL: `name` is removed. */

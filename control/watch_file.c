@@ -81,7 +81,7 @@ char *watch_file_write(const struct state *state, const struct cluster *cluster,
 	FILE *file = open_memstream(&text, len);
 	if (!file)
 		abort();
-	fprintf(file, "{\"cluster\":\"%s\",\n\"hosts\":[", spec->name);
+	fprintf(file, "{\"cluster\":\"%s\",\"revision\":%" PRIu64 ",\n\"hosts\":[", spec->name, state->revision);
 	for (size_t i = 0; i < spec->host_count && cluster_hosts_are_observed(spec); i++, separator = ",") {
 		fprintf(file, "%s\n", separator);
 		put_host(file, &spec->hosts[i]);
@@ -169,6 +169,7 @@ static void read_hosts(struct state *state, struct cluster *cluster, json_t *arr
 bool watch_file_read(struct state *state, struct cluster *cluster, json_t *value, uint64_t now, const char **why)
 {
 	const char *name = json_string_value(json_object_get(value, "cluster"));
+	json_int_t revision = json_integer_value(json_object_get(value, "revision"));
 	json_t *hosts = json_object_get(value, "hosts"), *routes = json_object_get(value, "routes");
 	*why = "it is of another cluster";
 	if (!name || strcmp(name, cluster->spec->name) != 0)
@@ -180,6 +181,9 @@ bool watch_file_read(struct state *state, struct cluster *cluster, json_t *value
 		read_route(state, cluster, json_array_get(routes, i));
 	if (cluster_hosts_are_observed(cluster->spec))
 		read_hosts(state, cluster, hosts, now);
+	/* It counts what the API did, too: it never goes back for that. */
+	if (revision > 0 && (uint64_t)revision > state->revision)
+		state->revision = (uint64_t)revision;
 	cluster->known = true;
 	return true;
 }

@@ -105,14 +105,23 @@ void watchers_save_soon(struct watchers *watchers)
 		event_timer_set(watchers->control->loop, &watchers->save_timer, clock_monotonic_ms() + SAVE_MS);
 }
 
-static void forget_file(const struct watcher *watcher)
+static void forget_file(const struct control *control, const char *cluster)
 {
 	static const char *const suffixes[] = {"", ".previous"};
 	char path[WATCH_PATH_MAX], name[WATCH_PATH_MAX + 16];
-	path_of(watcher->control, watcher->name, path);
+	path_of(control, cluster, path);
 	for (unsigned i = 0; i < 2; i++) {
 		snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
 		unlink(name);
+	}
+}
+
+void watchers_forget(const struct control *control)
+{
+	for (unsigned i = 0; i < CLUSTERS_MAX; i++) {
+		const struct cluster *cluster = control->state.clusters[i];
+		if (cluster && cluster->spec->source == SOURCE_WATCH)
+			forget_file(control, cluster->spec->name);
 	}
 }
 
@@ -189,7 +198,7 @@ void watchers_refresh(struct watchers *watchers)
 		if (watcher->source && !(same && !cluster->watch_changed))
 			stop(watcher);
 		if (!same && watcher->name[0] != '\0' && !state_cluster(&watchers->control->state, watcher->name)) {
-			forget_file(watcher);
+			forget_file(watchers->control, watcher->name);
 			watcher->name[0] = '\0';
 		}
 		if (watched && !watcher->source)

@@ -29,6 +29,8 @@ struct watchers {
 	struct event_timer save_timer, reap_timer;
 };
 
+/* Removes what another state has left of the watched clusters of this one. */
+void watchers_forget(const struct control *control);
 /* Reads what was saved of the watched clusters of the state. */
 void watchers_load(struct control *control);
 /* Begins to watch. */

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -260,6 +261,16 @@ static bool start_ports(struct dataplane *dataplane)
 	return true;
 }
 
+/* The tables and flows have their pages from the beginning: a worker that touches one for the first time would wait
+ * for the kernel, a tenth of a millisecond and more. */
+static void keep_in_memory(void)
+{
+	if (mlockall(MCL_CURRENT) != 0)
+		log_warning("the memory cannot be locked: %s; workers may be held up while their tables grow: give the "
+			    "service CAP_IPC_LOCK or LimitMEMLOCK=infinity",
+			    strerror(errno));
+}
+
 static bool start_workers(struct dataplane *dataplane)
 {
 	struct worker_loops_params params = {
@@ -272,9 +283,11 @@ static bool start_workers(struct dataplane *dataplane)
 	    .ask_event = dataplane->ask_event,
 	};
 	dataplane->loops = worker_loops_create(&params);
-	if (dataplane->loops)
-		worker_loops_launch(dataplane->loops);
-	return dataplane->loops != NULL;
+	if (!dataplane->loops)
+		return false;
+	keep_in_memory();
+	worker_loops_launch(dataplane->loops);
+	return true;
 }
 
 static void stop_workers(struct dataplane *dataplane)

@@ -48,12 +48,16 @@ def route(host: str, weight: int | None = None) -> dict:
     return samples.route(route_name(host), host, NAMESPACE, weight, created=BORN)
 
 
+def pods(cluster: names.Cluster) -> list[dict]:
+    """A router Pod for each router host."""
+    return [samples.pod(f"router-default-{address.rsplit('.', 1)[1]}", address) for address in cluster.hosts]
+
+
 def first_objects(index: int, cluster: names.Cluster) -> dict:
     """What the cluster has when the demo begins."""
     hosts = [*names.EDGE_ROUTES, *cluster.only, names.PASSTHROUGH]
     routes = [route(host, WEIGHTS[host][index] if host in WEIGHTS else None) for host in hosts]
-    pods = [samples.pod(f"router-default-{address.rsplit('.', 1)[1]}", address) for address in cluster.hosts]
-    return {"routes": routes, "pods": pods}
+    return {"routes": routes, "pods": pods(cluster)}
 
 
 def _write(path: str, text: str) -> None:
@@ -61,26 +65,28 @@ def _write(path: str, text: str) -> None:
         file.write(text)
 
 
+def service(run_dir: str, cluster: names.Cluster, seed: dict, bookmark_seconds: float = 60.0) -> Service:
+    """Writes certificate, token and the first objects of one cluster; returns its program."""
+    base = f"{run_dir}/apis/{cluster.name}"
+    token = f"token-of-{cluster.name}"
+    os.makedirs(f"{run_dir}/apis", mode=0o700, exist_ok=True)
+    certificate = make_certificate(f"{run_dir}/certs", f"{cluster.name}-api", f"/O={cluster.name}/CN=api",
+                                   (cluster.api, f"api.{cluster.name}.demo.ch"))
+    _write(token_file(run_dir, cluster), token + "\n")
+    _write(f"{base}.tokens.json", json.dumps(
+        {token: {"user": "system:serviceaccount:pointsman:pointsman", "role": "reader"}}))
+    _write(f"{base}.seed.json", json.dumps(seed))
+    argv = client.command(control_socket(run_dir, cluster), "--listen", f"{cluster.api}:{names.API_PORT}",
+                          "--certificate", certificate, "--tokens", f"{base}.tokens.json",
+                          "--seed", f"{base}.seed.json", "--domain", f"apps.{cluster.name}.demo.ch",
+                          "--bookmark-seconds", str(bookmark_seconds))
+    return Service(f"api-{cluster.name}", argv, cluster.namespace, names.other_cores())
+
+
 def prepare(run_dir: str, bookmark_seconds: float = 60.0) -> list[Service]:
-    """Writes certificates, tokens and first objects; returns the programs."""
-    directory = f"{run_dir}/apis"
-    os.makedirs(directory, mode=0o700, exist_ok=True)
-    services = []
-    for index, cluster in enumerate(names.CLUSTERS):
-        base = f"{directory}/{cluster.name}"
-        token = f"token-of-{cluster.name}"
-        certificate = make_certificate(f"{run_dir}/certs", f"{cluster.name}-api", f"/O={cluster.name}/CN=api",
-                                       (cluster.api, f"api.{cluster.name}.demo.ch"))
-        _write(token_file(run_dir, cluster), token + "\n")
-        _write(f"{base}.tokens.json", json.dumps(
-            {token: {"user": "system:serviceaccount:pointsman:pointsman", "role": "reader"}}))
-        _write(f"{base}.seed.json", json.dumps(first_objects(index, cluster)))
-        argv = client.command(control_socket(run_dir, cluster), "--listen", f"{cluster.api}:{names.API_PORT}",
-                              "--certificate", certificate, "--tokens", f"{base}.tokens.json",
-                              "--seed", f"{base}.seed.json", "--domain", f"apps.{cluster.name}.demo.ch",
-                              "--bookmark-seconds", str(bookmark_seconds))
-        services.append(Service(f"api-{cluster.name}", argv, cluster.namespace, names.other_cores()))
-    return services
+    """The programs of the demo's clusters, with everything that they read."""
+    return [service(run_dir, cluster, first_objects(index, cluster), bookmark_seconds)
+            for index, cluster in enumerate(names.CLUSTERS)]
 
 
 def await_answering(run_dir: str, seconds: float = 15.0) -> None:

@@ -133,7 +133,7 @@ def test_unknown_addresses_and_methods(rig: Rig) -> None:
             assert_problem(rig.api("GET", path), 404)
         assert_problem(rig.api("GET", f"{CLUSTERS}/nobody"), 404, "nobody")
         assert_problem(rig.api("DELETE", f"{CLUSTERS}/nobody"), 404, "nobody")
-        for method, path in (("POST", "/api/v1/status"), ("DELETE", "/api/v1/hosts"), ("PATCH", f"{CLUSTERS}/ose1"),
+        for method, path in (("POST", "/api/v1/status"), ("DELETE", "/api/v1/hosts"), ("POST", f"{CLUSTERS}/ose1"),
                              ("GET", f"/api/cluster/{KEY}"), ("PUT", "/")):
             assert_problem(rig.api(method, path), 405)
 

@@ -193,9 +193,10 @@ def test_vip_lost_for_longer(rig: Rig) -> None:
     """After 3 s without the VIP the router side of its connections gets RST, and they are not served again."""
     rig.start()
     rig.defer(network.run, "ip", "-n", names.EDGE, "addr", "replace", f"{names.VIP}/32", "dev", "north")
+    await_true(lambda: not any(host["active"] for host in rig.hosts().values()), 8, "no connection of another test is left")
     before = rig.status()["counters"]["ended_vip_lost"]
     held = hold(10)
-    assert sum(host["active"] for host in rig.hosts().values()) == 10
+    await_true(lambda: sum(host["active"] for host in rig.hosts().values()) == 10, 5, "ten connections are active")
     network.run("ip", "-n", names.EDGE, "addr", "del", f"{names.VIP}/32", "dev", "north")
     await_true(lambda: not any(host["active"] for host in rig.hosts().values()), 8, "its connections are ended")
     network.run("ip", "-n", names.EDGE, "addr", "add", f"{names.VIP}/32", "dev", "north")

@@ -224,11 +224,12 @@ def test_state_file_of_another_version(rig: Rig) -> None:
     path = f"{rig.config['paths']['state']}/clusters.state"
     with open(path, "rb") as file:
         before = file.read()
-    other = before.replace(b"pointsman-state 1 ", b"pointsman-state 9 ", 1)
+    other = re.sub(rb"^pointsman-state \d+ ", b"pointsman-state 99 ", before, count=1)
+    assert other != before
     with open(path, "wb") as file:
         file.write(other)
     line = refusal(rig, CONTROL, write(rig, rig.config, "other"))
-    assert_says(line, "clusters.state", "version 9")
+    assert_says(line, "clusters.state", "version 99")
     with open(path, "rb") as file:
         assert file.read() == other
     assert fetch("only1.ch").status == 200

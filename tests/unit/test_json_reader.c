@@ -35,6 +35,15 @@ static void syntax_error_names_line_and_column(void **state)
 	json_faults_free(&faults);
 }
 
+static void no_text_is_said_to_be_empty(void **state)
+{
+	struct json_faults faults = {0};
+	assert_null(json_text_parse(NULL, 0, &faults));
+	assert_int_equal(faults.count, 1);
+	assert_fault(&faults, 0, "$", "is empty", "a JSON object");
+	json_faults_free(&faults);
+}
+
 static void double_keys_are_refused(void **state)
 {
 	struct json_faults faults = {0};
@@ -182,6 +191,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(syntax_error_names_line_and_column),
+	    cmocka_unit_test(no_text_is_said_to_be_empty),
 	    cmocka_unit_test(double_keys_are_refused),
 	    cmocka_unit_test(numbers),
 	    cmocka_unit_test(strings_choices_and_flags),

@@ -165,7 +165,7 @@ static void routes_come_and_go_without_end(void **state)
 		}
 	}
 	for (uint32_t b = 0; b <= tables->bucket_mask; b++)
-		assert_int_equal(tables->active->buckets[b], TABLE_END);
+		assert_int_equal(tables->active->buckets[b].first, TABLE_END);
 }
 
 static void slots_out_of_range_are_refused(void **state)
@@ -312,7 +312,7 @@ static void same_shares_keep_their_credit(void **state)
 static void begin_filling(struct tables *tables)
 {
 	tables->filling = tables->active == &tables->table[0] ? &tables->table[1] : &tables->table[0];
-	table_clear(tables, tables->filling);
+	table_clear(tables->filling);
 }
 
 static void a_resync_replaces_everything(void **state)
@@ -374,6 +374,37 @@ static void a_second_resync_starts_from_nothing(void **state)
 	}
 }
 
+/* Clearing does not touch the routes: none of them may be found again, and each has its room again. */
+static void a_cleared_table_is_empty(void **state)
+{
+	struct tables *tables = *state;
+	char name[16] = "a.test";
+	for (unsigned i = 0; i < ROUTES; i++, name[0]++)
+		assert_true(add_route(tables, i + 1, name, i & 1));
+	remove_route(tables, "c.test", false);
+	assert_true(add_host(tables, 4, 1));
+	assert_true(add_host(tables, 5, 2));
+	struct message message = plain_message(MESSAGE_LISTENER);
+	message.listener = (struct message_listener){.listener = 1, .cluster = 2, .pair = 3};
+	assert_true(table_apply(tables, tables->active, &message));
+	tables->active->clusters[1].turn = 7;
+
+	table_clear(tables->active);
+	assert_int_equal(id_of(tables, "a.test"), 0);
+	assert_int_equal(id_of(tables, "x.b.test"), 0);
+	remove_route(tables, "e.test", false); /* there is none: nothing happens */
+	assert_false(tables->active->hosts[4].present || tables->active->hosts[5].present);
+	expect_hosts(tables, 1, 0, NULL);
+	expect_hosts(tables, 2, 0, NULL);
+	assert_int_equal(tables->active->clusters[1].turn, 0);
+	assert_int_equal(tables->active->defaults[1].share_count, 0);
+	for (name[0] = 'a'; name[0] < 'a' + ROUTES; name[0]++)
+		assert_true(add_route(tables, 50, name, false));
+	assert_false(add_route(tables, 51, "one.more.test", false));
+	assert_int_equal(id_of(tables, "a.test"), 50);
+	assert_int_equal(id_of(tables, "x.b.test"), 0);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -395,6 +426,7 @@ int main(void)
 	    TEST(a_resync_replaces_everything),
 	    TEST(a_resync_keeps_the_election_as_it_is_at_the_swap),
 	    TEST(a_second_resync_starts_from_nothing),
+	    TEST(a_cleared_table_is_empty),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,9 +78,11 @@ static void every_field_of_a_route(void **unused)
 	                     .namespace = "shop"};
 	serve("app.ch", facts);
 	names_pair_warn(pair_of(&state, "app.ch", false), "odd \"quote\" \n\xc3\xa9");
+	state.revision = 44;
 	serve("*.wild.ch", (struct pair){.https = true, .parked = true});
 	assert_true(read_back());
 	assert_true(again.clusters[0]->known);
+	assert_int_equal(again.revision, 44);
 	assert_int_equal(again.names.of_cluster[0], 2);
 	const struct pair *app = pair_of(&again, "app.ch", false), *wild = pair_of(&again, "*.wild.ch", false);
 	assert_true(app->present && app->http && !app->https && app->weight_given && app->conflict && app->initial);

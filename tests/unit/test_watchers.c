@@ -237,6 +237,19 @@ static void a_normal_end_saves(void **state)
 	assert_int_equal(routes_of("a"), 1);
 }
 
+/* Whoever moves the state file away begins anew. */
+static void without_a_state_file_nothing_is_known(void **state)
+{
+	show_route("a", "app.ch");
+	report("a", KUBE_LIST);
+	end();
+	unlink(path_of("clusters.state"));
+	unlink(path_of("clusters.state.previous"));
+	begin();
+	assert_int_equal(routes_of("a"), 0);
+	assert_int_not_equal(access(path_of("watch-a.state"), F_OK), 0);
+}
+
 /* Parked or not: the same after a restart, in whatever order the lists come. */
 static void the_order_of_lists_changes_nothing(void **state)
 {
@@ -394,6 +407,7 @@ int main(void)
 	    TEST(a_report_is_adopted_and_saved),
 	    TEST(a_restart_begins_with_the_last_good_state),
 	    TEST(a_normal_end_saves),
+	    TEST(without_a_state_file_nothing_is_known),
 	    TEST(the_order_of_lists_changes_nothing),
 	    TEST(the_very_first_lists_park_nothing),
 	    TEST(a_cluster_that_is_put_later_is_parked),
