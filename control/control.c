@@ -254,7 +254,7 @@ bool control_delete(struct control *control, const char *name, const char *who)
 	         (unsigned long long)control->state.revision + 1);
 	state_delete(&control->state, name);
 	watchers_refresh(&control->watchers);
-	watchers_save_soon(&control->watchers); /* other clusters may have left their parking */
+	watchers_save(&control->watchers); /* other clusters may have left their parking */
 	control_state_changed(control);
 	return true;
 }
@@ -286,7 +286,7 @@ bool control_override(struct control *control, struct name *name, uint16_t clust
 	if (pair->overridden && pair->parked) {
 		pair->parked = false; /* for good */
 		state->clusters[cluster]->unsaved = true;
-		watchers_save_soon(&control->watchers);
+		watchers_save(&control->watchers);
 	}
 	if (!pair->overridden && !pair->present)
 		names_pair_remove(&state->names, name, cluster);
@@ -336,7 +336,7 @@ bool control_confirm(struct control *control, struct cluster *cluster, const cha
 	if (cluster->spec->source == SOURCE_PUSH)
 		return control_put(control, adopt_without_held(cluster->spec), cluster->pushed_at, who);
 	adopt_confirm(&control->state, cluster, &clock);
-	watchers_save_soon(&control->watchers);
+	watchers_save(&control->watchers);
 	control_state_changed(control);
 	return true;
 }

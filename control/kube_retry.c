@@ -13,7 +13,7 @@ uint32_t kube_random_up_to(uint32_t max)
 
 void kube_retry_good(struct kube_retry *retry, uint64_t now)
 {
-	retry->gone = 0;
+	retry->gone = retry->denied = 0;
 	if (retry->good_since == 0)
 		retry->good_since = now;
 }
@@ -21,7 +21,7 @@ void kube_retry_good(struct kube_retry *retry, uint64_t now)
 /* Doubled by each failure, between `first` and the cap, without jitter. */
 static uint32_t base_wait(const struct kube_retry *retry, const struct kube_timing *timing, enum kube_trouble_kind kind)
 {
-	bool hopeless = kind == KUBE_DENIED && retry->failures >= timing->backoff_patience;
+	bool hopeless = kind == KUBE_DENIED && retry->denied > timing->backoff_patience;
 	uint32_t cap = hopeless ? timing->backoff_cap_denied : timing->backoff_cap_away;
 	uint32_t wait = timing->backoff_first;
 	for (unsigned i = 0; i < retry->failures && wait < cap; i++)
@@ -38,6 +38,7 @@ uint32_t kube_retry_wait(struct kube_retry *retry, const struct kube_timing *tim
 	/* A version that has been forgotten is nobody's fault: only not all at the same moment. */
 	if (trouble->kind == KUBE_GONE && retry->gone++ < GONE_AT_ONCE)
 		return kube_random_up_to(timing->backoff_first);
+	retry->denied = trouble->kind == KUBE_DENIED ? retry->denied + 1 : 0;
 	uint32_t wait = base_wait(retry, timing, trouble->kind);
 	wait += kube_random_up_to(wait);
 	retry->failures++;

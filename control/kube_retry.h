@@ -9,8 +9,9 @@
 
 /* Of one resource. All zero to begin with. */
 struct kube_retry {
-	unsigned failures;   /* that count: doubling goes by them */
+	unsigned failures;   /* doubling goes by them */
 	unsigned gone;       /* versions forgotten, in a row */
+	unsigned denied;     /* in a row */
 	uint64_t good_since; /* 0: it is not */
 };
 

@@ -13,8 +13,7 @@
 #include "control/watch_file.h"
 
 enum {
-	SAVE_MS = 50,    /* changes of so long are saved together, */
-	SAVE_SHARE = 20, /* and saving takes at most one in so many parts of the loop's time */
+	SAVE_SHARE = 20, /* saving takes at most one in so many parts of the loop's time */
 	REAP_MS = 500,   /* hosts whose pods are gone are looked at */
 	WATCH_PATH_MAX = CONTROL_PATH_MAX + CLUSTER_NAME_MAX + 16,
 };
@@ -99,10 +98,9 @@ static void save_fire(void *context)
 		event_timer_set(watchers->control->loop, &watchers->save_timer, next);
 }
 
-void watchers_save_soon(struct watchers *watchers)
+void watchers_save(struct watchers *watchers)
 {
-	if (!watchers->save_timer.armed)
-		event_timer_set(watchers->control->loop, &watchers->save_timer, clock_monotonic_ms() + SAVE_MS);
+	save_fire(watchers);
 }
 
 static void forget_file(const struct control *control, const char *cluster)
@@ -140,8 +138,7 @@ static void changed(void *context, enum kube_change change)
 		log_info("cluster %s: is up to date with its API: %zu routes, %zu router hosts, %zu held",
 		         watcher->name, control->state.names.of_cluster[cluster->index], cluster->spec->host_count,
 		         adopt_held(&control->state, cluster));
-	if (cluster->unsaved)
-		watchers_save_soon(&control->watchers);
+	watchers_save(&control->watchers); /* before the workers are told, if it does not take too long */
 	if (differs)
 		control_state_changed(control);
 }
@@ -163,7 +160,7 @@ static void reap_fire(void *context)
 			differs |= adopt_reap_hosts(&control->state, cluster, host_idle, control, &clock);
 	}
 	if (differs) {
-		watchers_save_soon(watchers);
+		watchers_save(watchers);
 		control_state_changed(control);
 	}
 	event_timer_set(control->loop, &watchers->reap_timer, clock.now + REAP_MS);

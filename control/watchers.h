@@ -39,8 +39,8 @@ void watchers_start(struct watchers *watchers, struct control *control);
 void watchers_stop(struct watchers *watchers);
 /* Clusters came, went or are watched otherwise. */
 void watchers_refresh(struct watchers *watchers);
-/* Something of what was observed has changed by another hand: it will be saved. */
-void watchers_save_soon(struct watchers *watchers);
+/* Saves what of the watched clusters has changed: at once, or later if it takes long and was done just now. */
+void watchers_save(struct watchers *watchers);
 
 /* False: the cluster is not watched. */
 bool watchers_status(const struct watchers *watchers, const struct cluster *cluster, struct kube_status *out);

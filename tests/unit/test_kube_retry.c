@@ -12,14 +12,14 @@ static struct kube_trouble trouble_of(enum kube_trouble_kind kind)
 	return (struct kube_trouble){.kind = kind};
 }
 
-/* The shortest and the longest wait of many, after so many failures. */
-static void range_of(enum kube_trouble_kind kind, unsigned failures, unsigned gone, uint32_t *min, uint32_t *max)
+/* The shortest and the longest wait of many, from this state on. */
+static void range_of(enum kube_trouble_kind kind, struct kube_retry from, uint32_t *min, uint32_t *max)
 {
 	struct kube_trouble trouble = trouble_of(kind);
 	*min = UINT32_MAX;
 	*max = 0;
 	for (unsigned i = 0; i < 2000; i++) {
-		struct kube_retry retry = {.failures = failures, .gone = gone};
+		struct kube_retry retry = from;
 		uint32_t wait = kube_retry_wait(&retry, kube_timing_default(), &trouble, 1000);
 		*min = wait < *min ? wait : *min;
 		*max = wait > *max ? wait : *max;
@@ -30,18 +30,25 @@ static void waits(void **state)
 {
 	static const struct {
 		enum kube_trouble_kind kind;
-		unsigned failures, gone;
+		struct kube_retry from;
 		uint32_t min, max; /* ms */
 	} cases[] = {
-	    {KUBE_AWAY, 0, 0, 800, 1600},     {KUBE_AWAY, 1, 0, 1600, 3200},      {KUBE_AWAY, 2, 0, 2000, 4000},
-	    {KUBE_AWAY, 1000, 0, 2000, 4000}, /* for as long as it takes */
-	    {KUBE_BUSY, 0, 0, 800, 1600},     {KUBE_GONE, 0, 0, 0, 800},          {KUBE_GONE, 5, 1, 0, 800},
-	    {KUBE_GONE, 0, 2, 800, 1600},     {KUBE_GONE, 1, 2, 1600, 3200},      {KUBE_DENIED, 0, 0, 800, 1600},
-	    {KUBE_DENIED, 9, 0, 2000, 4000},  {KUBE_DENIED, 10, 0, 30000, 60000}, {KUBE_DENIED, 1000, 0, 30000, 60000},
+	    {KUBE_AWAY, {.failures = 0}, 800, 1600},
+	    {KUBE_AWAY, {.failures = 1}, 1600, 3200},
+	    {KUBE_AWAY, {.failures = 2}, 2000, 4000},
+	    {KUBE_AWAY, {.failures = 1000, .denied = 1000}, 2000, 4000}, /* for as long as it takes */
+	    {KUBE_BUSY, {.failures = 0}, 800, 1600},
+	    {KUBE_GONE, {.failures = 0}, 0, 800},
+	    {KUBE_GONE, {.failures = 5, .gone = 1}, 0, 800},
+	    {KUBE_GONE, {.failures = 0, .gone = 2}, 800, 1600},
+	    {KUBE_GONE, {.failures = 1, .gone = 2}, 1600, 3200},
+	    {KUBE_DENIED, {.failures = 0}, 800, 1600},
+	    {KUBE_DENIED, {.failures = 1000, .denied = 9}, 2000, 4000},
+	    {KUBE_DENIED, {.failures = 1000, .denied = 10}, 30000, 60000},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		uint32_t min, max, span = cases[i].max - cases[i].min;
-		range_of(cases[i].kind, cases[i].failures, cases[i].gone, &min, &max);
+		range_of(cases[i].kind, cases[i].from, &min, &max);
 		assert_in_range(min, cases[i].min, cases[i].min + span / 20); /* and it is spread over all of it */
 		assert_in_range(max, cases[i].max - span / 20, cases[i].max);
 	}
@@ -75,6 +82,18 @@ static void retry_after(void **state)
 	assert_int_equal(kube_retry_wait(&retry, kube_timing_default(), &trouble, 1), 60000);
 }
 
+/* One answer of another kind shows that something is being done about it. */
+static void patience(void **state)
+{
+	struct kube_trouble denied = trouble_of(KUBE_DENIED), away = trouble_of(KUBE_AWAY);
+	struct kube_retry retry = {0};
+	for (unsigned i = 0; i < 10; i++)
+		assert_true(kube_retry_wait(&retry, kube_timing_default(), &denied, 1) <= 4000);
+	assert_true(kube_retry_wait(&retry, kube_timing_default(), &denied, 1) >= 30000);
+	assert_true(kube_retry_wait(&retry, kube_timing_default(), &away, 1) <= 4000);
+	assert_true(kube_retry_wait(&retry, kube_timing_default(), &denied, 1) <= 4000);
+}
+
 static void forgotten_versions(void **state)
 {
 	struct kube_trouble trouble = trouble_of(KUBE_GONE);
@@ -93,6 +112,7 @@ int main(void)
 	    cmocka_unit_test(waits),
 	    cmocka_unit_test(forgets),
 	    cmocka_unit_test(retry_after),
+	    cmocka_unit_test(patience),
 	    cmocka_unit_test(forgotten_versions),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
