@@ -17,6 +17,7 @@
 	X(drop_ip_header, "broken IPv4 header")                                                                        \
 	X(drop_ip_options, "IPv4 options")                                                                             \
 	X(drop_fragment, "IPv4 fragment")                                                                              \
+	X(drop_not_unicast, "to a broadcast or multicast MAC")                                                         \
 	X(drop_not_tcp, "neither TCP nor an ICMP error about TCP")                                                     \
 	X(drop_bad_source, "source address that no host may have")                                                     \
 	X(drop_tcp_header, "broken TCP header")                                                                        \
@@ -43,7 +44,6 @@
 	X(drop_icmp_not_in_flight, "ICMP error quoting a sequence number not in flight (RFC 5927)")                    \
 	X(drop_icmp_soft, "ICMP error that changes nothing in this state")                                             \
 	X(drop_no_next_hop, "no route to the other side")                                                              \
-	X(drop_no_buffer, "no packet buffer for an answer")                                                            \
 	X(drop_handover_full, "ring to the owning worker full")
 
 #define COUNTERS_OTHERS(X)                                                                                             \

@@ -127,6 +127,8 @@ enum packet_kind packet_parse(uint8_t *frame, uint16_t len, bool verify, struct 
 		return PACKET_TRUNCATED;
 	if (get_be16(frame + 12) != ETHERTYPE_IP)
 		return PACKET_NOT_IP;
+	if (frame[0] & 1)
+		return PACKET_NOT_UNICAST;
 	if (len < ETHERNET_HEADER_LEN + IPV4_HEADER_LEN)
 		return PACKET_TRUNCATED;
 	if (ip[0] != IPV4_FIRST_BYTE)

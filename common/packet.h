@@ -37,6 +37,7 @@ enum packet_kind {
 	PACKET_IP_HEADER,  /* version, header length, or a header checksum that is wrong */
 	PACKET_IP_OPTIONS, /* IPv4 options: never from a sane TCP peer */
 	PACKET_FRAGMENT,   /* any IPv4 fragment, first or later */
+	PACKET_NOT_UNICAST, /* to a broadcast or multicast MAC (RFC 1122 3.3.6) */
 	PACKET_NOT_TCP,    /* another protocol, or ICMP that is no error about TCP */
 	PACKET_BAD_SOURCE, /* multicast, broadcast, 0/8 or 127/8 source (RFC 1122 3.2.1.3), or source == destination */
 	PACKET_TCP_HEADER, /* data offset < 5 or beyond the end, or port 0 */

@@ -19,8 +19,12 @@ struct cluster_spec *cluster_create(void)
 	spec->push_from_count = 2;
 	prefix_parse("127.0.0.0/8", &spec->push_from[0]);
 	prefix_parse("::1", &spec->push_from[1]);
-	spec->health = (struct health_spec){
-	    .port = HEALTH_PORT_DEFAULT, .path = "/healthz/ready", .interval = 5000, .timeout = 2000, .rise = 2, .fall = 2};
+	spec->health = (struct health_spec){.port = HEALTH_PORT_DEFAULT,
+	                                    .path = "/healthz/ready",
+	                                    .interval = 5000,
+	                                    .timeout = 2000,
+	                                    .rise = 2,
+	                                    .fall = 2};
 	return spec;
 }
 

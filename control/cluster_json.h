@@ -16,7 +16,8 @@ struct cluster_spec *cluster_read(json_t *value, const char *name, struct json_f
  * that get them by push. Returns how many were read into `out`; with faults none counts. */
 size_t clusters_read(json_t *array, struct cluster_spec *out[static CLUSTERS_MAX], struct json_faults *faults);
 
-/* What cluster_read reads; every field, defaults included, but nothing that a cluster's API has shown. New reference. */
+/* What cluster_read reads; every field, defaults included, but nothing that a cluster's API has shown. New reference.
+ */
 json_t *cluster_write(const struct cluster_spec *spec);
 
 /* Reads a push: {"routes": {"any": {"url": "app1.ch", "weight": 10}}, "routerHosts": {"any": {"name": "r1", "hostIP":

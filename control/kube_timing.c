@@ -5,7 +5,7 @@ const struct kube_timing *kube_timing_default(void)
 {
 	static const struct kube_timing defaults = {
 	    .backoff_first = 800, /* client-go's, as are doubling, jitter and the higher cap */
-	    .backoff_cap_away = 2000,
+	    .backoff_cap_away = 1500,
 	    .backoff_cap_denied = 30000,
 	    .backoff_patience = 10,
 	    .backoff_reset = 10000,

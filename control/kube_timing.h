@@ -7,7 +7,7 @@
 
 struct kube_timing {
 	/* Back-off: `first`, doubled by each trouble up to a cap, plus 0 to 100 % at random; forgotten when a watch
-	 * has worked for `reset`. An API that is away (refused, time-out, 5xx) is tried again within 4 s for as long as
+	 * has worked for `reset`. An API that is away (refused, time-out, 5xx) is tried again within 3 s for as long as
 	 * it takes; one that says no (401, 403, 404) too, but after `patience` times in a row only every 30 to 60 s, or
 	 * as soon as a token, CA or kubeconfig file changes. */
 	uint32_t backoff_first;

@@ -414,16 +414,16 @@ static void resume(struct kube_watch *watch)
 	open_stream(watch);
 }
 
-/* The stream is at its end, as announced or not, which is normal at any time. One that ends at once is not. */
+/* The stream is at its end, as announced or not, which is normal at any time. If it ends at once, time and again, it
+ * is not. */
 static void stream_ended(struct kube_watch *watch, const struct kube_call_result *result)
 {
 	uint64_t next = watch->opened_at + watch->timing->short_stream;
 	struct kube_trouble trouble;
 	watch->broken = result->outcome == KUBE_CALL_CUT;
 	const char *how = watch->broken ? result->trouble.words : "as announced";
-	if (!watch->settled) {
+	if (!watch->settled && watch->barren++ > 0) {
 		kube_trouble_set(&trouble, "the watch ended at once, without an event: %s", how);
-		watch->barren++;
 		wait_after(watch, &trouble);
 		return;
 	}

@@ -25,9 +25,9 @@ static void learn_host(struct worker *worker, const struct message_host *host)
 	if (!tables->filling || !is_unchanged(&tables->active->hosts[host->slot], host)) {
 		uint16_t mss = health->generation == host->generation ? health->mss : 0;
 		*health = (struct host_health){.generation = host->generation, .mss = mss};
+		if (!worker->io.ask(worker->io.context, &host->address, true))
+			count(worker, counter_ask_lost);
 	}
-	if (!worker->io.ask(worker->io.context, &host->address, true))
-		count(worker, counter_ask_lost);
 }
 
 static void apply(struct worker *worker, struct table *table, const struct message *message)
@@ -43,6 +43,7 @@ static void apply(struct worker *worker, struct table *table, const struct messa
 
 static void acknowledge(struct worker *worker, uint64_t revision)
 {
+	hosts_refresh_mss(worker);
 	shared_set(&worker->block->applied_revision, revision);
 	atomic_store_explicit(&worker->block->applied_start, worker->tables.start, memory_order_release);
 }

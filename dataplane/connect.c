@@ -212,8 +212,13 @@ static bool passed(const struct worker *worker, uint32_t at)
 void connect_timer(struct worker *worker, struct flow *flow)
 {
 	struct young *young = flow_young(worker, flow);
-	if (passed(worker, young->connect_started + worker->config->timeouts.connect_total)) {
-		host_failed(worker, flow->host, true);
+	if (!worker->vips[flow->vip].held) {
+		/* The answers are not ours now. Either it comes back, or this ends with its VIP. */
+		flow_timer_at(worker, flow, worker->now + SYN_RTO_MS);
+	} else if (passed(worker, young->connect_started + worker->config->timeouts.connect_total)) {
+		/* This one may just have been asked. */
+		if (young->resend_after > SYN_RTO_MS)
+			host_failed(worker, flow->host, true);
 		answer_start(worker, flow, ANSWER_CONNECT_FAILED);
 	} else if (passed(worker, young->attempt_ends)) {
 		connect_failed(worker, flow, true);

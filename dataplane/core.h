@@ -29,6 +29,7 @@ enum {
 	RST_LINGER_MS = 200,
 	RST_DOUBT_MS = 10000,
 	CHALLENGE_INTERVAL_MS = 500,
+	PORT_TRIES = 64,
 	VIP_LOST_MS = 3000,
 	SUSPECT_TRIAL_MS = 1000,
 	FAILURES_TOLD = 3, /* connect failures in a row after which control is told */
@@ -67,6 +68,7 @@ struct worker {
 	bool refuse_new;
 	uint32_t now; /* ms, wraps */
 	uint64_t now_us;
+	uint16_t routes_at; /* l3_routes_at, as of this burst: flows look their next hops up again when it has moved */
 
 	struct vip vips[VIPS_MAX];
 	unsigned vip_count;
@@ -89,7 +91,7 @@ struct worker {
 
 	struct tables tables;
 	struct host_health *health; /* by host slot */
-	uint16_t router_mss_min;    /* smallest MSS that a router host has sent */
+	uint16_t router_mss_min;    /* smallest MSS that a router host of the tables has sent */
 };
 
 /* ---- counting ---- */
@@ -177,7 +179,7 @@ void reply_rst(struct worker *worker, struct frame *frame, const struct packet *
 void reply_ack(struct worker *worker, struct frame *frame, const struct packet *packet, uint32_t seq, uint32_t ack,
 	       uint16_t window);
 /* Writes MACs and port for a packet to `side`; false: not known now. */
-bool frame_route(struct worker *worker, const struct flow *flow, enum side side, struct frame *frame);
+bool frame_route(struct worker *worker, struct flow *flow, enum side side, struct frame *frame);
 
 /* ---- head.c: collects the client's first bytes ---- */
 
@@ -279,6 +281,8 @@ void host_suspect(struct worker *worker, uint32_t host);
 /* What an attempt has taught about the router host. */
 void host_connected(struct worker *worker, uint32_t host);
 void host_failed(struct worker *worker, uint32_t host, bool silent);
+/* Finds router_mss_min anew: a router host has told another MSS, or the tables have changed. */
+void hosts_refresh_mss(struct worker *worker);
 
 /* ---- a segment of the client that is answered with an acknowledgement ---- */
 

@@ -186,6 +186,7 @@ void host_failed(struct worker *worker, uint32_t host, bool silent)
 	if (++health->failures < FAILURES_TOLD)
 		return;
 	health->failures = 0;
+	host_suspect(worker, host); /* also one that refuses: control may be away */
 	health->told = true;
 	struct event event = {
 		.version = MESSAGE_VERSION,
@@ -195,4 +196,19 @@ void host_failed(struct worker *worker, uint32_t host, bool silent)
 	};
 	if (!worker->io.event(worker->io.context, &event))
 		count(worker, counter_event_lost);
+}
+
+void hosts_refresh_mss(struct worker *worker)
+{
+	const struct table *table = worker->tables.active;
+	uint16_t least = UINT16_MAX;
+	for (unsigned i = 0; i < CLUSTERS_MAX; i++) {
+		const struct table_cluster *cluster = &table->clusters[i];
+		for (unsigned j = 0; j < cluster->host_count; j++) {
+			uint16_t mss = worker->health[cluster->hosts[j]].mss;
+			if (mss && mss < least)
+				least = mss;
+		}
+	}
+	worker->router_mss_min = least < COOKIE_MSS_MIN ? COOKIE_MSS_MIN : least;
 }

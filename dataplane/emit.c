@@ -3,9 +3,20 @@
 
 #include <string.h>
 
-bool frame_route(struct worker *worker, const struct flow *flow, enum side side, struct frame *frame)
+/* The kernel's routes have changed since: a flow follows them as any connection of Linux does. */
+static void follow_routes(struct worker *worker, struct flow *flow)
+{
+	flow->routes_at = worker->routes_at;
+	flow->client_hop = l3_next_hop(worker->l3, &flow->client);
+	if (flow->local_port)
+		flow->router_hop = l3_next_hop(worker->l3, &flow->router);
+}
+
+bool frame_route(struct worker *worker, struct flow *flow, enum side side, struct frame *frame)
 {
 	struct l3_hop hop;
+	if (__builtin_expect(flow->routes_at != worker->routes_at, 0))
+		follow_routes(worker, flow);
 	if (l3_resolve(worker->l3, side == SIDE_CLIENT ? flow->client_hop : flow->router_hop, &hop)) {
 		packet_write_ethernet(frame->data, hop.destination_mac, hop.source_mac);
 		frame->port = hop.port;

@@ -52,7 +52,6 @@ static void init_young(struct worker *worker, struct young *young, const struct 
 	young->client_isn = packet->seq - 1;
 	young->cookie = packet->ack - 1;
 	young->client_window = packet->window;
-	young->born = worker->now;
 	young->head = young->small;
 	young->large = YOUNG_NONE;
 	young->cluster = CLUSTER_NONE;
@@ -70,8 +69,7 @@ static void init_flow(struct worker *worker, struct flow *flow, const struct pac
 	flow->challenged = worker->now - CHALLENGE_INTERVAL_MS;
 	flow->router_hop = L3_NONE;
 	flow->client_hop = l3_next_hop(worker->l3, &flow->client);
-	if (flow->client_hop == L3_NONE && !worker->io.ask(worker->io.context, &flow->client, false))
-		count(worker, counter_ask_lost);
+	flow->routes_at = worker->routes_at;
 }
 
 struct flow *flow_create(struct worker *worker, const struct packet *packet, unsigned vip, uint64_t hash)
@@ -143,26 +141,43 @@ static bool flow_is_https(const struct worker *worker, const struct flow *flow)
 	return worker->config->listeners[worker->vips[flow->vip].listener].mode == LISTENER_TLS;
 }
 
+/* Takes a source port for the flow's router host. Another slot may stand for the same router host (it was replaced, or
+ * serves two clusters) and have given a flow this port already: then the next one. */
+static bool take_port(struct worker *worker, struct flow *flow, struct source_ports *ports)
+{
+	for (unsigned i = 0; i < PORT_TRIES; i++) {
+		uint32_t pair;
+		bool rested;
+		enum side side;
+		if (!source_ports_take(ports, &worker->pool, worker->now, &pair, &rested))
+			return false;
+		flow->local_port = source_pool_port(&worker->pool, pair);
+		flow->local_address = (uint16_t)(pair / worker->pool.port_count);
+		if (!flow_find(worker, router_hash(worker, flow), &flow->router,
+			       &worker->pool.addresses[flow->local_address], flow->router_port, flow->local_port, &side)) {
+			if (!rested)
+				count(worker, counter_port_reused_early);
+			return true;
+		}
+		source_ports_release(ports, &worker->pool, pair, worker->now);
+	}
+	return false;
+}
+
 bool flow_bind_router(struct worker *worker, struct flow *flow, uint32_t host, uint32_t share_pair)
 {
 	const struct table_host *router = &worker->tables.active->hosts[host];
 	bool https = flow_is_https(worker, flow);
 	struct source_ports *ports = ports_of(worker, host, https);
-	uint32_t pair;
-	bool rested;
-	if ((!ports->rested && !source_ports_open(ports, &worker->pool)) ||
-	    !source_ports_take(ports, &worker->pool, worker->now, &pair, &rested)) {
+	flow->router = router->address;
+	flow->router_port = https ? router->https_port : router->http_port;
+	if ((!ports->rested && !source_ports_open(ports, &worker->pool)) || !take_port(worker, flow, ports)) {
+		flow->local_port = 0;
 		count(worker, counter_refused_ports);
 		return false;
 	}
-	if (!rested)
-		count(worker, counter_port_reused_early);
 	flow->host = host;
 	flow->share_pair = share_pair;
-	flow->router = router->address;
-	flow->router_port = https ? router->https_port : router->http_port;
-	flow->local_port = source_pool_port(&worker->pool, pair);
-	flow->local_address = (uint16_t)(pair / worker->pool.port_count);
 	flow->router_hop = l3_next_hop(worker->l3, &flow->router);
 	flow->address_diff = address_diff(worker, flow);
 	gauge_move(worker, counter_ports_in_use, 1);

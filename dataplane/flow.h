@@ -57,6 +57,7 @@ struct flow {
 	uint32_t last_seen;    /* ms */
 	uint16_t address_diff; /* what the change of addresses and ports adds to a checksum, client to router host */
 	uint16_t vip;          /* index of (address, port) */
+	uint16_t routes_at;    /* worker.routes_at when the next hops were looked up */
 
 	/* Line 2 */
 	_Alignas(64) struct flow_half half[2]; /* by side */
@@ -99,7 +100,6 @@ enum answer {
 struct young {
 	uint32_t client_isn;
 	uint32_t cookie; /* our ISN toward the client */
-	uint32_t born;   /* ms */
 	uint16_t client_mss; /* class from the cookie */
 	uint16_t client_window; /* field of the last segment */
 	uint8_t client_wscale;  /* TCP_WINDOW_SCALE_NONE: no scaling */

@@ -98,6 +98,17 @@ static uint64_t birth_hash(const struct worker *worker, const struct packet *pac
 	return siphash(&worker->table_secret, &in, sizeof(in));
 }
 
+/* The kernel sees no packets of the client, so it may not know the client, or know where it was before. */
+static void ask_for_client(struct worker *worker, const struct flow *flow)
+{
+	struct l3_hop hop;
+	if (l3_resolve(worker->l3, flow->client_hop, &hop) &&
+	    memcmp(hop.destination_mac, flow->client_mac, sizeof(flow->client_mac)) == 0)
+		return;
+	if (!worker->io.ask(worker->io.context, &flow->client, false))
+		count(worker, counter_ask_lost);
+}
+
 static void give_birth(struct worker *worker, struct frame *frame, const struct packet *packet, unsigned vip,
 		       const struct cookie_options *options, uint64_t birth)
 {
@@ -121,6 +132,7 @@ static void give_birth(struct worker *worker, struct frame *frame, const struct 
 	flow->client_scale = options->window_scale == TCP_WINDOW_SCALE_NONE ? 0 : options->window_scale;
 	memcpy(flow->client_mac, frame->data + 6, sizeof(flow->client_mac));
 	flow->client_port_in = frame->port;
+	ask_for_client(worker, flow);
 	head_receive(worker, flow, frame, packet);
 }
 

@@ -43,12 +43,7 @@ static void learn_mss(struct worker *worker, uint32_t host, uint16_t mss)
 	if (worker->health[host].mss == mss)
 		return;
 	worker->health[host].mss = mss;
-	uint16_t least = UINT16_MAX;
-	for (uint32_t i = 0; i < worker->tables.hosts_max; i++)
-		if (worker->tables.active->hosts[i].present && worker->health[i].mss &&
-		    worker->health[i].mss < least)
-			least = worker->health[i].mss;
-	worker->router_mss_min = least < COOKIE_MSS_MIN ? COOKIE_MSS_MIN : least;
+	hosts_refresh_mss(worker);
 }
 
 static void agree(struct worker *worker, struct flow *flow, const struct packet *syn_ack)
@@ -110,8 +105,13 @@ static void receive_client(struct worker *worker, struct flow *flow, struct fram
 		splice_reset(worker, flow, SIDE_CLIENT, frame, packet);
 		return;
 	}
-	if ((packet->flags & (TCP_SYN | TCP_ACK)) != TCP_ACK) {
-		frame_drop(worker, frame, packet->flags & TCP_SYN ? counter_drop_stray_syn : counter_drop_no_ack);
+	if (packet->flags & TCP_SYN) {
+		challenge(worker, flow, frame, packet, flow->half[SIDE_ROUTER].end + flow->delta, young->shown,
+			  counter_drop_stray_syn);
+		return;
+	}
+	if (!(packet->flags & TCP_ACK)) {
+		frame_drop(worker, frame, counter_drop_no_ack);
 		return;
 	}
 	uint32_t ack = packet->ack - flow->delta;

@@ -71,6 +71,7 @@ union port_link {
 
 struct l3 {
 	_Atomic uint32_t current; /* route table */
+	_Atomic uint16_t routes_at;
 	struct route_table tables[2];
 
 	_Atomic uint32_t port_ifindex[PORTS_MAX]; /* 0: not set */
@@ -264,11 +265,17 @@ bool l3_set_routes(struct l3 *l3, const struct l3_route *routes, unsigned count)
 	atomic_store_explicit(&table->range_count, ranges, memory_order_relaxed);
 	atomic_fetch_add_explicit(&table->sequence, 1, memory_order_release);
 	atomic_store_explicit(&l3->current, other, memory_order_release);
+	atomic_fetch_add_explicit(&l3->routes_at, 1, memory_order_release);
 	free(sorted);
 	return true;
 }
 
 /* ---- routes, readers ---- */
+
+uint16_t l3_routes_at(const struct l3 *l3)
+{
+	return atomic_load_explicit(&l3->routes_at, memory_order_acquire);
+}
 
 /* Index of the route for `key`. May be nonsense while the writer fills the table, but in bounds. */
 static uint32_t find_route(const struct route_table *table, struct key key)

@@ -51,6 +51,9 @@ bool l3_route_to(const struct l3 *l3, const struct address *destination, struct 
  * neighbour's MAC changes or goes. L3_NONE: no route, or the neighbour was never known. */
 uint32_t l3_next_hop(const struct l3 *l3, const struct address *destination);
 
+/* Moves with every change of the routes: what was looked up before may be wrong. */
+uint16_t l3_routes_at(const struct l3 *l3);
+
 /* The Ethernet header for a next hop. False: its MAC is not known now. */
 bool l3_resolve(const struct l3 *l3, uint32_t index, struct l3_hop *out);
 

@@ -169,7 +169,8 @@ void neighbours_ask(struct neighbours *neighbours, const struct address *destina
 	add_host(neighbours, destination);
 	unsigned known = neighbours->kept_count;
 	struct kept *kept = keep(neighbours, destination, now);
-	if (kept && neighbours->kept_count == known)
+	/* A gateway is the kernel's own, too: it is never forgotten for the sake of one router host behind it. */
+	if (kept && neighbours->kept_count == known && address_equal(&kept->hop.address, destination))
 		verify(neighbours, kept, now);
 }
 

@@ -14,6 +14,7 @@ static const enum counter drop_reasons[] = {
 	[PACKET_IP_HEADER] = counter_drop_ip_header,
 	[PACKET_IP_OPTIONS] = counter_drop_ip_options,
 	[PACKET_FRAGMENT] = counter_drop_fragment,
+	[PACKET_NOT_UNICAST] = counter_drop_not_unicast,
 	[PACKET_NOT_TCP] = counter_drop_not_tcp,
 	[PACKET_BAD_SOURCE] = counter_drop_bad_source,
 	[PACKET_TCP_HEADER] = counter_drop_tcp_header,
@@ -207,6 +208,7 @@ void worker_receive(struct worker *worker, struct frame *frames, unsigned n, uin
 	struct arrival arrivals[WORKER_BURST_MAX];
 	worker->now_us = now_us;
 	worker->now = (uint32_t)(now_us / 1000);
+	worker->routes_at = l3_routes_at(worker->l3);
 	for (unsigned i = 0; i < n; i++) {
 		struct arrival *arrival = &arrivals[i];
 		struct packet *p = &arrival->packet;

@@ -45,11 +45,6 @@ bool source_ports_take(struct source_ports *ports, const struct source_pool *poo
 		       bool *rested);
 void source_ports_release(struct source_ports *ports, const struct source_pool *pool, uint32_t pair, uint32_t now);
 
-static inline const struct address *source_pool_address(const struct source_pool *pool, uint32_t pair)
-{
-	return &pool->addresses[pair / pool->port_count];
-}
-
 static inline uint16_t source_pool_port(const struct source_pool *pool, uint32_t pair)
 {
 	return (uint16_t)(pool->port_first + pair % pool->port_count * pool->port_step);

@@ -186,8 +186,10 @@ void splice_note(struct worker *worker, struct flow *flow, enum side side, const
 	bool fin = packet->flags & TCP_FIN;
 	flow->last_seen = worker->now;
 	half->end = seq_max(half->end, packet->seq + packet->payload_len + fin);
-	half->acked = ack;
-	half->window = window;
+	/* An older one, overtaken on its way, says nothing new; one of what was never sent is forged. */
+	bool newest = ack - half->acked <= flow->half[!side].end - half->acked;
+	half->acked = newest ? ack : half->acked;
+	half->window = newest ? window : half->window;
 	if (__builtin_expect(fin || (flow->flags & (FINS | DOUBTS)), 0)) {
 		flow->flags &= (uint16_t)~(side == SIDE_CLIENT ? FLOW_RST_DOUBT_CLIENT : FLOW_RST_DOUBT_ROUTER);
 		note_fin(worker, flow, side, packet);

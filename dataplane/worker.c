@@ -177,6 +177,7 @@ bool worker_tick(struct worker *worker, uint64_t now_us)
 	if (now == worker->timers.now && now == worker->now)
 		return false;
 	worker->now = now;
+	worker->routes_at = l3_routes_at(worker->l3);
 	refresh_vips(worker);
 	forget_births(worker);
 	unsigned expired = 0;

@@ -82,7 +82,7 @@ def test_random_aborts(rig: Rig) -> None:
     for name in ("ended_fin", "ended_rst", "ended_idle", "closed_by_client", "closed_silent", "answer_timeout",
                  "answer_unknown_name"):
         assert counted.get(name), f"no connection was {name}: {counted}"
-    for name in ("drop_no_buffer", "tx_failed", "refused_flows", "refused_ports", "refused_young", "event_lost"):
+    for name in ("tx_failed", "refused_flows", "refused_ports", "refused_young", "event_lost"):
         assert not counted.get(name), (name, counted)
     books.balance()
 

@@ -30,6 +30,7 @@ def test_down_at_start(rig: Rig) -> None:
         watched.restart_control()
         watched.await_served(STEADY[1], "ose2", 15)
         watched.await_words("refused")
+        watched.await_applied(15)  # the dataplane may still have had the tables of an earlier test
         assert fetch(APP).status == 404
     watched.await_served(APP, "ose1", RECOVERY)
     await_ready(watched)
@@ -42,7 +43,8 @@ def test_cold_start_with_every_api_down(rig: Rig) -> None:
     with Load(APP, threads=2, rate=100) as load, watched.one.fault("down"), watched.two.fault("down"):
         watched.rig.programs.start("control")
         watched.await_weights(APP, 3, ose1=30, ose2=60)
-        assert watched.shares(APP, 30) == {"ose1": 10, "ose2": 20}
+        shares = watched.shares(APP, 30)  # the load takes some of the turns
+        assert sum(shares.values()) == 30 and abs(shares["ose1"] - 10) <= 3, shares
         watched.await_words("refused")
         assert '"stale": true' in watched.words() or "saved" in watched.words(), watched.words()
     assert not load.result.errors, load.result

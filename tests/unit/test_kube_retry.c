@@ -34,16 +34,16 @@ static void waits(void **state)
 		uint32_t min, max; /* ms */
 	} cases[] = {
 	    {KUBE_AWAY, {.failures = 0}, 800, 1600},
-	    {KUBE_AWAY, {.failures = 1}, 1600, 3200},
-	    {KUBE_AWAY, {.failures = 2}, 2000, 4000},
-	    {KUBE_AWAY, {.failures = 1000, .denied = 1000}, 2000, 4000}, /* for as long as it takes */
+	    {KUBE_AWAY, {.failures = 1}, 1500, 3000},
+	    {KUBE_AWAY, {.failures = 2}, 1500, 3000},
+	    {KUBE_AWAY, {.failures = 1000, .denied = 1000}, 1500, 3000}, /* for as long as it takes */
 	    {KUBE_BUSY, {.failures = 0}, 800, 1600},
 	    {KUBE_GONE, {.failures = 0}, 0, 800},
 	    {KUBE_GONE, {.failures = 5, .gone = 1}, 0, 800},
 	    {KUBE_GONE, {.failures = 0, .gone = 2}, 800, 1600},
-	    {KUBE_GONE, {.failures = 1, .gone = 2}, 1600, 3200},
+	    {KUBE_GONE, {.failures = 1, .gone = 2}, 1500, 3000},
 	    {KUBE_DENIED, {.failures = 0}, 800, 1600},
-	    {KUBE_DENIED, {.failures = 1000, .denied = 9}, 2000, 4000},
+	    {KUBE_DENIED, {.failures = 1000, .denied = 9}, 1500, 3000},
 	    {KUBE_DENIED, {.failures = 1000, .denied = 10}, 30000, 60000},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -88,10 +88,10 @@ static void patience(void **state)
 	struct kube_trouble denied = trouble_of(KUBE_DENIED), away = trouble_of(KUBE_AWAY);
 	struct kube_retry retry = {0};
 	for (unsigned i = 0; i < 10; i++)
-		assert_true(kube_retry_wait(&retry, kube_timing_default(), &denied, 1) <= 4000);
+		assert_true(kube_retry_wait(&retry, kube_timing_default(), &denied, 1) <= 3000);
 	assert_true(kube_retry_wait(&retry, kube_timing_default(), &denied, 1) >= 30000);
-	assert_true(kube_retry_wait(&retry, kube_timing_default(), &away, 1) <= 4000);
-	assert_true(kube_retry_wait(&retry, kube_timing_default(), &denied, 1) <= 4000);
+	assert_true(kube_retry_wait(&retry, kube_timing_default(), &away, 1) <= 3000);
+	assert_true(kube_retry_wait(&retry, kube_timing_default(), &denied, 1) <= 3000);
 }
 
 static void forgotten_versions(void **state)

@@ -640,7 +640,7 @@ static void barren_watches(void **state)
 	struct fixture *fixture = *state;
 	start(fixture);
 	uint64_t before = 0;
-	for (unsigned i = 0; i < 7; i++) {
+	for (unsigned i = 0; i < 9; i++) {
 		before = clock_monotonic_ms();
 		api_reply(api_await(fixture->server, LIST), 200, "", PAGE("10", "", ""));
 		api_reply(await_stream_from(fixture, "10"), 500, "", "");

@@ -189,8 +189,10 @@ static void our_numbers_wrap(void **state)
 		expect_client(c, "P. 301:401 ack 101 win 400 fwd");
 		client_sends(c, "P. 101:111 ack 201 win 500 nop sack 301-401");
 		expect_router(c, "P. 101:111 ack 201 win 500 nop sack 301-401 fwd");
-		router_sends(c, "FP. 201:301 ack 111 win 400");
-		expect_client(c, "FP. 201:301 ack 111 win 400 fwd");
+		router_sends(c, "P. 201:301 ack 111 win 400");
+		expect_client(c, "P. 201:301 ack 111 win 400 fwd");
+		router_sends(c, "F. 401 ack 111 win 400");
+		expect_client(c, "F. 401 ack 111 win 400 fwd");
 		client_sends(c, "F. 111 ack 402 win 500");
 		expect_router(c, "F. 111 ack 402 win 500 fwd");
 		router_sends(c, "R 402 win 0");
