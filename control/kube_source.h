@@ -28,7 +28,8 @@ struct kube_source;
 
 /* Why `changed` is called. */
 enum kube_change {
-	KUBE_LIST,  /* a complete list: what it does not name is gone. Comes also if nothing is different */
+	KUBE_LIST,  /* a complete list of a resource: what it does not name is gone. Comes also if nothing is different:
+	             * every relist_minutes, and after trouble or a broken connection */
 	KUBE_EVENT, /* events of a watch */
 };
 

@@ -80,11 +80,6 @@ static char *pending_at(const struct kube_table *table, size_t i)
 	return record_at(&table->pending, table->kind->size, i);
 }
 
-const void *kube_table_at(const struct kube_table *table, size_t i)
-{
-	return at(table, i);
-}
-
 size_t kube_table_count(const struct kube_table *table, const char *scope)
 {
 	size_t count = 0;

@@ -32,8 +32,7 @@ void kube_table_free(struct kube_table *table);
 const struct kube_records *kube_table_records(const struct kube_table *table);
 /* Also finds what is not applied yet. NULL: not there. */
 const void *kube_table_find(const struct kube_table *table, const char *uid);
-/* The `i`th of these records. */
-const void *kube_table_at(const struct kube_table *table, size_t i);
+/* How many of these are in the scope. */
 size_t kube_table_count(const struct kube_table *table, const char *scope);
 
 /* An event: the record is there now (it takes the place of one with its uid, and of one with its name, whose deletion

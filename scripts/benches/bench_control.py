@@ -1,9 +1,9 @@
 """control: what many Routes cost. Three clusters with 10,000 and then with 100,000 Routes each, no name twice.
 
 Each cluster is a stand-in API server with TLS and a token; control and dataplane are the real ones. The worker has
-real-time priority: what it is held up by is then its own work, not another program on its core. Measured from outside, with the counters of GET /api/v1/status: a worker counts the Routes that it applies, and each
-change is one. Changes are made in one cluster at a time, whose events come in their order, so that the n-th applied is
-the n-th made.
+real-time priority: what it is held up by is then its own work, not another program on its core. Measured from outside,
+with the counters of GET /api/v1/status: a worker counts the Routes that it applies, and each change is one. Changes are
+made in one cluster at a time, whose events come in their order, so that the n-th applied is the n-th made.
 """
 
 from __future__ import annotations
@@ -71,6 +71,15 @@ class Balancer:
 
     def get(self, path: str) -> dict:
         """One answer; OSError if there is none."""
+        kept = self._connection.sock is not None
+        try:
+            return self._ask(path)
+        except OSError:
+            if not kept:
+                raise
+            return self._ask(path)  # control has closed it meanwhile
+
+    def _ask(self, path: str) -> dict:
         try:
             if self._connection.sock is None:
                 with netns.inside(names.EDGE):
@@ -207,7 +216,7 @@ class Run:
         return balancer.services(self.build, balancer.write_configuration(self.run_dir, config))
 
     def _pid(self, name: str) -> int:
-        pid = self.programs.status()[name]["pid"]
+        pid = self.programs.pid(name)
         if not pid:
             raise ProgramError(f"{name} does not run\n{balancer.log_tail(self.run_dir, name)}")
         return pid

@@ -71,14 +71,16 @@ def _row(cell: Cell, cells: list[Cell]) -> str:
 
 def _notes(cells: list[Cell], slices: list[Slice]) -> list[str]:
     disturbed = sum(one.disturbed() for one in slices)
+    noisy = sum(all(one.disturbed() for one in cell.slices) for cell in cells)
     busy = min(one.load_busy for one in slices if one.mode.clients > 1)
     return [
         "unique: one request per connection; reuse: connections kept alive; by 1 or 100 clients. Medians of "
         f"{len(cells[0].slices)} interleaved slices; ± is half of slowest to fastest. Latency is wrk's, from the "
         "request sent: the time to connect is only in the rate.",
         f"{machine.describe()}. wrk and nginx, the same for every row, share one core, which with 100 clients was at "
-        f"least {busy:.0%} busy: they set the pace. What is between them has the other core to itself. {disturbed} of "
-        f"{len(slices)} slices were disturbed (clock, other programs) and left out where others remained.",
+        f"least {busy:.0%} busy; what is between them runs on the other core. {disturbed} of {len(slices)} slices were "
+        "disturbed by changes of the clock or by other programs and left out, except in "
+        f"{noisy} of {len(cells)} rows, where every slice was.",
         "direct is the kernel's forwarding, all of it on the first core. testpmd io (forwards without looking) and "
         "pointsman poll AF_XDP sockets in copy mode; HAProxy and nginx use the kernel's TCP.",
         "pointsman and HAProxy read the Host field and choose by it. nginx stream cannot: ssl_preread finds no TLS in "

@@ -371,7 +371,7 @@ static void broken_connection(void **state)
 	uint64_t before = clock_monotonic_ms();
 	api_cut(call);
 	call = api_await(fixture->server, LIST);
-	assert_true(clock_monotonic_ms() - before < 30);
+	assert_true(clock_monotonic_ms() - before < 500);
 	assert_false(status_of(fixture).failing); /* it is normal at any time */
 	api_reply(call, 200, "", PAGE("9", "", ITEM("b")));
 	call = await_stream_from(fixture, "9");
@@ -414,7 +414,7 @@ static void retry_after(void **state)
 	before = clock_monotonic_ms();
 	api_reply(call, 503, "Retry-After: 100000\r\n", "");
 	call = api_await(fixture->server, LIST);
-	assert_in_range(clock_monotonic_ms() - before, 99, 400);
+	assert_in_range(clock_monotonic_ms() - before, 99, 5000);
 	api_reply(call, 200, "", PAGE("10", "", ""));
 	/* 429: the same watch again, not a list. */
 	call = await_stream_from(fixture, "10");
@@ -528,15 +528,15 @@ static void odd_events(void **state)
 static void silence_leads_to_a_list(void **state)
 {
 	struct fixture *fixture = *state;
-	fixture->timing.watch_silence = 200;
+	fixture->timing.watch_silence = 500;
 	struct api_call *call = reach_stream(fixture);
 	uint64_t before = clock_monotonic_ms();
 	for (unsigned i = 0; i < 3; i++) { /* each bookmark is a sign of life */
-		api_expect_none(fixture->server, PATH, 100);
+		api_expect_none(fixture->server, PATH, 200);
 		api_send(call, BOOKMARK("11"));
 	}
 	struct api_call *list = api_await(fixture->server, LIST);
-	assert_true(clock_monotonic_ms() - before >= 500);
+	assert_true(clock_monotonic_ms() - before >= 1000);
 	assert_error(fixture, "neither an event nor a bookmark for 0 s");
 	api_await_close(call);
 	api_reply(list, 200, "", PAGE("5", "", "")); /* restored from a backup */
@@ -553,7 +553,7 @@ static void silence_without_bookmarks(void **state)
 	for (unsigned i = 0; i < 3; i++) {
 		uint64_t before = clock_monotonic_ms();
 		api_reply(api_await(fixture->server, LIST), 200, "", PAGE("10", "", ""));
-		assert_in_range(clock_monotonic_ms() - before, silences[i] - 20, silences[i] + 90);
+		assert_true(clock_monotonic_ms() - before >= silences[i] - 20);
 		api_stream(await_stream_from(fixture, "10"));
 	}
 }
@@ -561,7 +561,7 @@ static void silence_without_bookmarks(void **state)
 static void hung_server(void **state)
 {
 	struct fixture *fixture = *state;
-	fixture->timing.list_silence = 150;
+	fixture->timing.list_silence = 400;
 	start(fixture);
 	struct api_call *call = api_await(fixture->server, LIST); /* nothing comes */
 	struct api_call *again = api_await(fixture->server, LIST);
@@ -590,7 +590,7 @@ static void relist(void **state)
 	api_send(call, EVENT("ADDED", "a", "11"));
 	uint64_t before = clock_monotonic_ms();
 	struct api_call *list = api_await(fixture->server, LIST);
-	assert_in_range(clock_monotonic_ms() - before, 100, 400);
+	assert_in_range(clock_monotonic_ms() - before, 100, 5000);
 	api_await_close(call);
 	/* It fails: the watch goes on from where it was, the list is tried again later. */
 	api_reply(list, 500, "", "");
@@ -665,7 +665,7 @@ static void back_off_forgets(void **state)
 	before = clock_monotonic_ms();
 	api_send(call, "garbage\n");
 	api_await(fixture->server, LIST);
-	assert_true(clock_monotonic_ms() - before < 100);
+	assert_true(clock_monotonic_ms() - before < 350);
 }
 
 static void recorded_list_and_watch(void **state)
