@@ -213,8 +213,12 @@ void connect_timer(struct worker *worker, struct flow *flow)
 {
 	struct young *young = flow_young(worker, flow);
 	if (!worker->vips[flow->vip].held) {
-		/* The answers are not ours now. Either it comes back, or this ends with its VIP. */
+		/* The answers are not ours now. Either it comes back and this attempt begins anew, or this ends with
+		 * its VIP. */
+		young->resend_after = 0;
 		flow_timer_at(worker, flow, worker->now + SYN_RTO_MS);
+	} else if (young->resend_after == 0) {
+		first_syn(worker, flow, false);
 	} else if (passed(worker, young->connect_started + worker->config->timeouts.connect_total)) {
 		/* This one may just have been asked. */
 		if (young->resend_after > SYN_RTO_MS)

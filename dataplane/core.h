@@ -29,7 +29,7 @@ enum {
 	RST_LINGER_MS = 200,
 	RST_DOUBT_MS = 10000,
 	CHALLENGE_INTERVAL_MS = 500,
-	PORT_TRIES = 64,
+	PORT_TRIES = 4096,
 	VIP_LOST_MS = 3000,
 	SUSPECT_TRIAL_MS = 1000,
 	FAILURES_TOLD = 3, /* connect failures in a row after which control is told */

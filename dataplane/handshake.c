@@ -98,14 +98,22 @@ static uint64_t birth_hash(const struct worker *worker, const struct packet *pac
 	return siphash(&worker->table_secret, &in, sizeof(in));
 }
 
-/* The kernel sees no packets of the client, so it may not know the client, or know where it was before. */
-static void ask_for_client(struct worker *worker, const struct flow *flow)
+/* The kernel sees no packets of the client, so it may not know the client, or know where it was before. (A gateway's frames
+ * may come from another MAC than it answers ARP with: that is no news.) */
+static bool is_news(struct worker *worker, const struct flow *flow)
 {
 	struct l3_hop hop;
-	if (l3_resolve(worker->l3, flow->client_hop, &hop) &&
-	    memcmp(hop.destination_mac, flow->client_mac, sizeof(flow->client_mac)) == 0)
-		return;
-	if (!worker->io.ask(worker->io.context, &flow->client, false))
+	struct address next_hop;
+	uint32_t ifindex;
+	if (!l3_resolve(worker->l3, flow->client_hop, &hop))
+		return true;
+	return memcmp(hop.destination_mac, flow->client_mac, sizeof(flow->client_mac)) != 0 &&
+	       l3_route_to(worker->l3, &flow->client, &next_hop, &ifindex) && address_equal(&next_hop, &flow->client);
+}
+
+static void ask_for_client(struct worker *worker, const struct flow *flow)
+{
+	if (is_news(worker, flow) && !worker->io.ask(worker->io.context, &flow->client, false))
 		count(worker, counter_ask_lost);
 }
 

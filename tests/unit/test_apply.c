@@ -349,6 +349,8 @@ static void router_hosts_are_asked_for(void **state)
 		assert_true(address_equal(&x->asks[slot].address, &address));
 		assert_true(x->asks[slot].managed);
 	}
+	tell_everything(x); /* nothing new */
+	assert_int_equal(x->ask_count, EXCHANGE_HOSTS);
 	x->ask_refused = true;
 	tell_host(x, 0, true);
 	expect_count(x, counter_ask_lost, 1);

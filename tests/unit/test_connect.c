@@ -263,6 +263,46 @@ static void all_attempts_have_a_limit_together(void **state)
 	exchange_end(x);
 }
 
+/* The time is up 50 ms after its SYN. */
+static void a_host_that_was_just_asked_is_not_blamed(void **state)
+{
+	struct exchange *x = *state;
+	x->config.timeouts.connect_total = 1050;
+	exchange_start(x);
+	unsigned first;
+	struct conn *c = connecting(x, 40000, &first);
+	for (unsigned i = 0; i < 3; i++) {
+		pass_until_sent(x, 1000);
+		assert_int_equal(expect_syn(c), i < 2 ? first : 1 - first);
+	}
+	assert_int_equal(pass_until_sent(x, 1000), 50);
+	expect_answer(c, "HTTP/1.1 503 ");
+	assert_int_equal(refused(x, first), 1);
+	assert_int_equal(refused(x, 1 - first), 0);
+	assert_false(x->worker->health[1 - first].suspected);
+	expect_count(x, counter_host_suspected, 1);
+	exchange_end(x);
+}
+
+/* The SYN-ACK would not be for us: nobody is asked, and nobody is blamed. */
+static void a_vip_that_is_away_blames_no_host(void **state)
+{
+	struct exchange *x = exchange_begin(state);
+	unsigned slot;
+	struct conn *c = connecting(x, 40000, &slot);
+	shared_set(&x->shared->vip_held[0], 0);
+	pass_ms(x, 2500);
+	expect_silence(x);
+	expect_state(c, FLOW_CONNECTING);
+	assert_int_equal(refused(x, 0) + refused(x, 1), 0);
+	pass_ms(x, 600); /* it stays away: the connection ends with it */
+	expect_count(x, counter_host_suspected, 0);
+	expect_state(c, FLOW_FREE);
+	assert_int_equal(x->event_count, 0);
+	x->sent_first = x->sent_count = 0;
+	exchange_end(x);
+}
+
 static void icmp_unreachable_is_a_refusal(void **state)
 {
 	struct exchange *x = exchange_begin(state);
@@ -539,6 +579,8 @@ int main(void)
 	    TEST(the_syn_is_repeated_then_the_next_host_is_tried),
 	    TEST(silence_of_all_is_answered),
 	    TEST(all_attempts_have_a_limit_together),
+	    TEST(a_host_that_was_just_asked_is_not_blamed),
+	    TEST(a_vip_that_is_away_blames_no_host),
 	    TEST(icmp_unreachable_is_a_refusal),
 	    TEST(a_route_that_goes_meanwhile_is_heeded),
 	    TEST(an_old_connection_is_ended_and_the_syn_repeated),

@@ -202,6 +202,25 @@ static void three_failures_in_a_row_tell_control(void **state)
 	exchange_end(x);
 }
 
+/* Control, which would take it out, may be away: nobody is to wait for its fourth refusal. */
+static void three_refusals_are_suspicious(void **state)
+{
+	struct exchange *x = exchange_begin(state);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_false(x->worker->health[1].suspected);
+		refuse(x, 1);
+	}
+	expect_count(x, counter_host_suspected, 1);
+	for (uint16_t i = 0; i < 20; i++)
+		assert_int_equal(elect_once(x, 23000 + i, ONE_NAME), 0);
+	pass_ms(x, 1000);
+	unsigned tries = 0;
+	for (uint16_t i = 0; i < 20; i++)
+		tries += elect_once(x, 24000 + i, ONE_NAME) == 1;
+	assert_int_equal(tries, 1);
+	exchange_end(x);
+}
+
 /* SYN-ACK and then RST, before anything was acknowledged: refused as well. */
 static void late_refusals_are_failures_in_a_row(void **state)
 {
@@ -258,6 +277,7 @@ int main(void)
 	    TEST(a_resync_is_no_check),
 	    TEST(a_refusal_is_not_suspicious),
 	    TEST(three_failures_in_a_row_tell_control),
+	    TEST(three_refusals_are_suspicious),
 	    TEST(late_refusals_are_failures_in_a_row),
 	    TEST(a_success_in_between_starts_the_row_again),
 	};

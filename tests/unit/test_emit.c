@@ -142,6 +142,60 @@ static void a_changed_mac_is_followed(void **state)
 	exchange_end(x);
 }
 
+/* The kernel's routes change, both ways to a gateway, and the client's old gateway is gone. */
+static void change_routes(struct exchange *x)
+{
+	struct l3_route routes[3] = {
+	    {.ifindex = NORTH_IFINDEX}, {.ifindex = SOUTH_IFINDEX}, {.ifindex = NORTH_IFINDEX}};
+	struct address old = ip("198.51.100.2");
+	assert_true(prefix_parse("198.51.100.0/24", &routes[0].destination));
+	assert_true(prefix_parse("203.0.113.0/24", &routes[1].destination));
+	assert_true(prefix_parse("198.18.0.0/15", &routes[2].destination));
+	routes[1].gateway = ip("203.0.113.99");
+	routes[2].gateway = ip("198.51.100.99");
+	assert_true(l3_set_neighbour(x->l3, SOUTH_IFINDEX, &routes[1].gateway, elsewhere));
+	assert_true(l3_set_neighbour(x->l3, NORTH_IFINDEX, &routes[2].gateway, elsewhere));
+	assert_true(l3_set_neighbour(x->l3, NORTH_IFINDEX, &old, NULL));
+	assert_true(l3_set_routes(x->l3, routes, 3));
+}
+
+/* As any connection of Linux does. */
+static void a_changed_route_is_followed(void **state)
+{
+	struct exchange *x = exchange_begin(state);
+	struct conn *c = conn_from(x, "198.18.0.7", 40000);
+	conn_splice(c);
+	router_sends(c, "P. 1:11 ack 101 win 400");
+	expect_client(c, "P. 1:11 ack 101 win 400 fwd");
+	change_routes(x);
+	memcpy(c->way_mac, elsewhere, 6);
+	router_sends(c, "P. 11:21 ack 101 win 400");
+	expect_client(c, "P. 11:21 ack 101 win 400 fwd");
+	client_sends(c, "P. 101:111 ack 21 win 500");
+	struct sent_frame sent = exchange_take(x);
+	assert_int_equal(sent.port, SOUTH);
+	assert_memory_equal(sent.data, elsewhere, 6);
+	exchange_end(x);
+}
+
+/* Also by what a timer sends, with no frame received since. */
+static void a_changed_route_is_followed_by_timers(void **state)
+{
+	struct exchange *x = *state;
+	x->config.timeouts.idle = 1000;
+	exchange_start(x);
+	struct conn *c = conn_from(x, "198.18.0.7", 40000);
+	conn_splice(c);
+	change_routes(x);
+	memcpy(c->way_mac, elsewhere, 6);
+	assert_int_equal(pass_until_sent(x, 2000), 1000);
+	expect_client(c, "R 1 win 0");
+	struct sent_frame sent = exchange_take(x);
+	assert_int_equal(sent.port, SOUTH);
+	assert_memory_equal(sent.data, elsewhere, 6);
+	exchange_end(x);
+}
+
 /* ---- the way to the router host ---- */
 
 static void without_a_way_the_frame_is_dropped_and_the_flow_lives(void **state)
@@ -247,6 +301,8 @@ int main(void)
 	    TEST(a_refused_question_is_counted),
 	    TEST(a_client_that_gets_known_is_reached_by_its_entry),
 	    TEST(a_changed_mac_is_followed),
+	    TEST(a_changed_route_is_followed),
+	    TEST(a_changed_route_is_followed_by_timers),
 	    TEST(without_a_way_the_frame_is_dropped_and_the_flow_lives),
 	    TEST(a_router_host_may_be_resolved_late),
 	    TEST(without_a_frame_nothing_is_sent),

@@ -220,6 +220,71 @@ static void http_and_https_have_ports_of_their_own(void **state)
 	exchange_end(x);
 }
 
+static bool same_way(const struct conn *a, const struct conn *b)
+{
+	return address_equal(&a->local, &b->local) && a->local_port == b->local_port &&
+	       address_equal(&a->router, &b->router) && a->router_port == b->router_port;
+}
+
+/* `b` has the router host of `a`, by another slot: its SYN-ACK is its own, and so is the data of `a`. */
+static void expect_apart(struct conn *a, struct conn *b)
+{
+	char text[64];
+	assert_true(address_equal(&a->router, &b->router));
+	assert_int_equal(a->router_port, b->router_port);
+	assert_false(same_way(a, b));
+	router_sends(b, "S. 0 ack 1 win 65535 mss 1460 sackok ws 7");
+	snprintf(text, sizeof(text), "P. 1:%zu ack 1 win 500", 1 + b->say_len);
+	expect_router(b, text);
+	expect_state(b, FLOW_JOINING);
+	router_sends(a, "P. 1:11 ack 101 win 400");
+	expect_client(a, "P. 1:11 ack 101 win 400 fwd");
+}
+
+/* It was replaced by one that differs in the other port, or has come back in another cluster. */
+static void a_router_host_in_a_new_slot_has_no_port_twice(void **state)
+{
+	for (uint16_t cluster = 0; cluster < 2; cluster++) {
+		struct exchange *x = exchange_begin(state);
+		for (unsigned slot = 1; slot < EXCHANGE_HOSTS; slot++)
+			tell_host(x, slot, false);
+		struct conn *a = conn_spliced(x, 40000), *b = conn_new(x, 40001);
+		struct message gone = plain_message(MESSAGE_HOST_GONE), again = host_message(0, true);
+		gone.host_gone.slot = 0;
+		gone.host_gone.generation = 1;
+		tell(x, gone);
+		again.host.slot = 7;
+		again.host.https_port = 8443;
+		again.host.cluster = cluster;
+		tell(x, again);
+		tell_end(x, MESSAGE_BATCH_END);
+		request_write((char *)b->own_say, APP_NAME, REQUEST_LEN);
+		b->say = b->own_say;
+		conn_request(b);
+		assert_int_equal(conn_flow(b)->host, 7);
+		expect_apart(a, b);
+		exchange_end(x);
+		exchange_teardown(state);
+		exchange_setup(state);
+	}
+}
+
+static void http_and_https_at_one_port_have_no_port_twice(void **state)
+{
+	struct exchange *x = exchange_begin(state);
+	struct message message = host_message(0, true);
+	message.host.http_port = message.host.https_port = 8443;
+	tell(x, message);
+	tell_host(x, 1, false);
+	struct conn *http = conn_spliced(x, 40000), *tls = conn_new(x, 40001);
+	tls->vip_port = 443;
+	tls->say_len = hello_write(tls->own_say, SECURE_NAME);
+	tls->say = tls->own_say;
+	conn_request(tls);
+	expect_apart(http, tls);
+	exchange_end(x);
+}
+
 /* A slot that got another host meanwhile does not confuse a flow of the old one. */
 static void a_flow_outlives_its_router_hosts_slot(void **state)
 {
@@ -289,6 +354,8 @@ int main(void)
 	    TEST(no_two_flows_share_a_port),
 	    TEST(ports_of_one_worker_of_two),
 	    TEST(http_and_https_have_ports_of_their_own),
+	    TEST(a_router_host_in_a_new_slot_has_no_port_twice),
+	    TEST(http_and_https_at_one_port_have_no_port_twice),
 	    TEST(a_flow_outlives_its_router_hosts_slot),
 	    TEST(random_ends_give_everything_back),
 	};

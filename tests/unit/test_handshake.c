@@ -99,6 +99,38 @@ static void the_smallest_mss_of_a_router_host_is_learned(void **state)
 	exchange_end(x);
 }
 
+static void offers(struct exchange *x, uint16_t client_port, const char *mss)
+{
+	struct conn *c = conn_new(x, client_port);
+	char text[64];
+	client_sends(c, "S 0 win 64240 mss 1460");
+	snprintf(text, sizeof(text), "S. 0 ack 1 win 16384 mss %s", mss);
+	expect_client(c, text);
+}
+
+/* When the router host that told it is gone, whether a batch or a resync says so. */
+static void a_small_mss_goes_with_its_router_host(void **state)
+{
+	for (unsigned resync = 0; resync < 2; resync++) {
+		struct exchange *x = exchange_begin(state);
+		tell_host(x, 1, false);
+		struct conn *c = conn_new(x, 40000);
+		c->router_options = "mss 536 sackok ws 7";
+		conn_join(c);
+		offers(x, 40001, "536");
+		struct message message = plain_message(resync ? MESSAGE_SYNC_BEGIN : MESSAGE_HOST_GONE);
+		if (!resync)
+			message.host_gone = (struct message_host_gone){.slot = 0, .generation = 1};
+		tell(x, message);
+		tell(x, host_message(1, true));
+		tell_end(x, resync ? MESSAGE_SYNC_END : MESSAGE_BATCH_END);
+		offers(x, 40002, "1460");
+		exchange_end(x);
+		exchange_teardown(state);
+		exchange_setup(state);
+	}
+}
+
 static void data_on_a_syn_is_not_acknowledged(void **state)
 {
 	struct exchange *x = exchange_begin(state);
@@ -160,6 +192,22 @@ static void a_flow_is_born_of_the_acknowledgement(void **state)
 	expect_count(x, counter_tombstones, 5);
 	expect_count(x, counter_drop_cookie_stale, 2);
 	expect_count(x, counter_answered_rst, 2);
+	exchange_end(x);
+}
+
+/* The kernel knows it at another MAC than its frames come from: it has moved, and the kernel gets no frame of it. */
+static void a_client_that_has_moved_is_asked_for(void **state)
+{
+	struct exchange *x = exchange_begin(state);
+	struct conn *stays = conn_new(x, 40000), *moved = conn_new(x, 40001);
+	unsigned before = x->ask_count;
+	conn_handshake(stays);
+	assert_int_equal(x->ask_count, before);
+	moved->client_mac[4] = 9;
+	conn_handshake(moved);
+	assert_int_equal(x->ask_count, before + 1);
+	assert_true(address_equal(&x->asks[before].address, &moved->client));
+	assert_false(x->asks[before].managed);
 	exchange_end(x);
 }
 
@@ -349,9 +397,11 @@ int main(void)
 	    TEST(an_mss_of_zero_is_small_not_absent),
 	    TEST(our_mss_is_what_every_way_takes),
 	    TEST(the_smallest_mss_of_a_router_host_is_learned),
+	    TEST(a_small_mss_goes_with_its_router_host),
 	    TEST(data_on_a_syn_is_not_acknowledged),
 	    TEST(a_repeated_syn_gets_the_same_cookie),
 	    TEST(a_flow_is_born_of_the_acknowledgement),
+	    TEST(a_client_that_has_moved_is_asked_for),
 	    TEST(a_wrong_cookie_gets_a_reset),
 	    TEST(a_later_segment_waits_for_the_first),
 	    TEST(a_cookie_is_too_old_in_the_end),

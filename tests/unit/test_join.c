@@ -297,6 +297,26 @@ static void odd_segments_of_the_client(void **state)
 	exchange_end(x);
 }
 
+/* It has forgotten the connection and begins anew from its port (RFC 9293 3.10.7.4): it is told, resets, and its next
+ * SYN is a new one. */
+static void a_restarted_client_is_answered(void **state)
+{
+	struct exchange *x = exchange_begin(state);
+	struct conn *c = joining(x);
+	client_sends(c, "S 5000000 win 64240 mss 1460");
+	expect_client(c, ". 1 ack 1 win 511");
+	expect_count(x, counter_answered_ack, 1);
+	client_sends(c, "S 5000000 win 64240 mss 1460");
+	expect_silence(x); /* not more often than twice a second */
+	expect_count(x, counter_drop_stray_syn, 1);
+	client_sends(c, "R 1 win 0");
+	expect_router(c, "R 1 win 0 fwd");
+	c->client_isn += 5000000;
+	client_sends(c, "S 0 win 64240 mss 1460");
+	expect_client(c, "S. 0 ack 1 win 16384 mss 1460");
+	exchange_end(x);
+}
+
 static void a_repeated_syn_ack_is_acknowledged(void **state)
 {
 	struct exchange *x = exchange_begin(state);
@@ -548,6 +568,7 @@ int main(void)
 	    TEST(everything_may_end_with_the_join),
 	    TEST(the_client_may_go_on),
 	    TEST(odd_segments_of_the_client),
+	    TEST(a_restarted_client_is_answered),
 	    TEST(a_repeated_syn_ack_is_acknowledged),
 	    TEST(windows_are_converted),
 	    TEST(a_late_refusal_is_tried_elsewhere),

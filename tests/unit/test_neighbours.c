@@ -279,6 +279,25 @@ static void news_of_a_router_host_make_the_kernel_look_anew(void **state)
 	expect_mac(rig, "203.0.113.11", mac_old);
 }
 
+/* It carries the kernel's own traffic, too: a silent router host behind it is no reason to forget it. */
+static void a_gateway_is_never_forgotten(void **state)
+{
+	struct rig *rig = *state;
+	ask(rig, "192.0.2.7", true);
+	pass(rig, 1);
+	expect_one(rig, NEIGHBOUR_KEEP, NORTH, "198.51.100.254");
+	struct netlink_neighbour managed = event(NORTH, "198.51.100.254", mac_old);
+	managed.managed = true;
+	hear(rig, managed);
+	for (unsigned i = 0; i < 10; i++) {
+		ask(rig, "192.0.2.7", true);
+		ask(rig, "192.0.2.8", true); /* another one behind it */
+		pass(rig, 3000);
+	}
+	assert_int_equal(rig->count, 0);
+	expect_mac(rig, "192.0.2.7", mac_old);
+}
+
 static void what_was_written_by_hand_is_never_asked_for(void **state)
 {
 	struct rig *rig = *state;
@@ -336,6 +355,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_silent_neighbour_keeps_its_mac_for_3_s, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_neighbour_that_answers_in_time_is_not_lost, setup, teardown),
 	    cmocka_unit_test_setup_teardown(news_of_a_router_host_make_the_kernel_look_anew, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_gateway_is_never_forgotten, setup, teardown),
 	    cmocka_unit_test_setup_teardown(what_was_written_by_hand_is_never_asked_for, setup, teardown),
 	    cmocka_unit_test_setup_teardown(questions_are_bounded, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_full_table_is_no_disaster, setup, teardown),

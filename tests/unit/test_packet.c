@@ -171,6 +171,9 @@ static void one_thing_wrong(void **state)
 {
 	static const struct change changes[] = {
 	    {"nothing", IP + 8, 0x4006, true, PACKET_TCP},
+	    {"broadcast MAC", 0, 0xffff, false, PACKET_NOT_UNICAST},
+	    {"multicast MAC", 0, 0x0100, false, PACKET_NOT_UNICAST},
+	    {"another unicast MAC", 0, 0xfeff, false, PACKET_TCP},
 	    {"ethernet type IPv6", 12, 0x86dd, false, PACKET_NOT_IP},
 	    {"ethernet type ARP", 12, 0x0806, false, PACKET_NOT_IP},
 	    {"VLAN tag", 12, 0x8100, false, PACKET_NOT_IP},

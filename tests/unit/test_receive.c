@@ -61,6 +61,16 @@ static void later_fragment(uint8_t *frame, uint16_t *len)
 	fix_ip(frame);
 }
 
+static void broadcast(uint8_t *frame, uint16_t *len)
+{
+	memset(frame, 0xff, 6);
+}
+
+static void multicast(uint8_t *frame, uint16_t *len)
+{
+	frame[0] |= 1;
+}
+
 static void udp(uint8_t *frame, uint16_t *len)
 {
 	frame[23] = 17;
@@ -138,6 +148,8 @@ static const struct {
     {ip_options, counter_drop_ip_options},
     {first_fragment, counter_drop_fragment},
     {later_fragment, counter_drop_fragment},
+    {broadcast, counter_drop_not_unicast},
+    {multicast, counter_drop_not_unicast},
     {udp, counter_drop_not_tcp},
     {multicast_source, counter_drop_bad_source},
     {loopback_source, counter_drop_bad_source},

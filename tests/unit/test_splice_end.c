@@ -152,6 +152,48 @@ static void a_fin_outside_the_window_is_not_believed(void **state)
 	exchange_end(x);
 }
 
+/* An older acknowledgement arrives late: it takes back neither what was acknowledged nor the window. The FIN fills the
+ * window to its end. */
+static void a_fin_after_reordered_acknowledgements_is_seen(void **state)
+{
+	struct exchange *x = exchange_begin(state);
+	struct conn *c = conn_spliced(x, 40000);
+	client_sends(c, "P. 101:1561 ack 1 win 500");
+	expect_router(c, "P. 101:1561 ack 1 win 500 fwd");
+	router_sends(c, ". 1 ack 1561 win 10");
+	expect_client(c, ". 1 ack 1561 win 10 fwd");
+	router_sends(c, ". 1 ack 101 win 10");
+	expect_client(c, ". 1 ack 101 win 10 fwd");
+	client_sends(c, "FP. 1561:2840 ack 1 win 500");
+	expect_router(c, "FP. 1561:2840 ack 1 win 500 fwd");
+	assert_true(conn_flow(c)->flags & FLOW_FIN_CLIENT);
+	router_sends(c, "F. 1 ack 2841 win 400");
+	expect_client(c, "F. 1 ack 2841 win 400 fwd");
+	client_sends(c, ". 2841 ack 2 win 500");
+	expect_router(c, ". 2841 ack 2 win 500 fwd");
+	expect_state(c, FLOW_LINGERING);
+	expect_count(x, counter_ended_fin, 1);
+	exchange_end(x);
+}
+
+/* It passes, but acknowledges no FIN. */
+static void an_acknowledgement_of_what_was_never_sent_is_not_believed(void **state)
+{
+	struct exchange *x = exchange_begin(state);
+	struct conn *c = conn_spliced(x, 40000);
+	client_sends(c, "F. 101 ack 1 win 500");
+	expect_router(c, "F. 101 ack 1 win 500 fwd");
+	router_sends(c, "F. 1 ack 102 win 400");
+	expect_client(c, "F. 1 ack 102 win 400 fwd");
+	client_sends(c, ". 102 ack 999999 win 500");
+	expect_router(c, ". 102 ack 999999 win 500 fwd");
+	expect_state(c, FLOW_SPLICED);
+	client_sends(c, ". 102 ack 2 win 500");
+	expect_router(c, ". 102 ack 2 win 500 fwd");
+	expect_state(c, FLOW_LINGERING);
+	exchange_end(x);
+}
+
 /* ---- ending by RST ---- */
 
 static void an_exact_reset_ends_it(void **state)
@@ -445,6 +487,8 @@ int main(void)
 	    TEST(only_a_plain_syn_begins_anew),
 	    TEST(half_closed_flows_end_after_a_minute),
 	    TEST(a_fin_outside_the_window_is_not_believed),
+	    TEST(a_fin_after_reordered_acknowledgements_is_seen),
+	    TEST(an_acknowledgement_of_what_was_never_sent_is_not_believed),
 	    TEST(an_exact_reset_ends_it),
 	    TEST(a_reset_outside_the_window_is_dropped),
 	    TEST(a_doubtful_reset_gives_ten_seconds),
