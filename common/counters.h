@@ -11,7 +11,8 @@
 	X(rx_handed_over, "received and given to the worker that owns the flow")                                       \
 	X(answered_syn, "SYN to a VIP, answered with a SYN-ACK that carries a cookie")                                 \
 	X(answered_rst, "segment without a connection, answered with RST")                                             \
-	X(answered_ack, "segment that a connection answers with an acknowledgement (RFC 5961, or data it has already)") \
+	X(answered_ack,                                                                                                \
+	  "segment that a connection answers with an acknowledgement (RFC 5961, or data it has already)")              \
 	X(drop_truncated, "frame shorter than its headers say")                                                        \
 	X(drop_not_ip, "not IPv4 over plain Ethernet")                                                                 \
 	X(drop_ip_header, "broken IPv4 header")                                                                        \

@@ -7,14 +7,14 @@
 #include "common/crc32c.h"
 
 static const uint16_t body_sizes[] = {
-	[MESSAGE_SYNC_BEGIN] = 0,
-	[MESSAGE_HOST] = sizeof(struct message_host),
-	[MESSAGE_HOST_GONE] = sizeof(struct message_host_gone),
-	[MESSAGE_ROUTE] = sizeof(struct message_route),
-	[MESSAGE_ROUTE_GONE] = sizeof(struct message_route_gone),
-	[MESSAGE_LISTENER] = sizeof(struct message_listener),
-	[MESSAGE_SYNC_END] = sizeof(struct message_end),
-	[MESSAGE_BATCH_END] = sizeof(struct message_end),
+    [MESSAGE_SYNC_BEGIN] = 0,
+    [MESSAGE_HOST] = sizeof(struct message_host),
+    [MESSAGE_HOST_GONE] = sizeof(struct message_host_gone),
+    [MESSAGE_ROUTE] = sizeof(struct message_route),
+    [MESSAGE_ROUTE_GONE] = sizeof(struct message_route_gone),
+    [MESSAGE_LISTENER] = sizeof(struct message_listener),
+    [MESSAGE_SYNC_END] = sizeof(struct message_end),
+    [MESSAGE_BATCH_END] = sizeof(struct message_end),
 };
 
 uint32_t message_size(uint16_t type)
@@ -26,7 +26,8 @@ uint32_t message_size(uint16_t type)
 
 static uint32_t message_crc(const struct message *message)
 {
-	return crc32c((const uint8_t *)message + sizeof(message->crc), message_size(message->type) - sizeof(message->crc));
+	return crc32c((const uint8_t *)message + sizeof(message->crc),
+	              message_size(message->type) - sizeof(message->crc));
 }
 
 void message_seal(struct message *message, uint64_t start, uint32_t sequence)
@@ -80,6 +81,6 @@ enum message_fault message_check(const struct message *message)
 		valid = message->route_gone.wildcard <= 1 && name_valid(&message->route_gone.name);
 	else if (message->type == MESSAGE_LISTENER)
 		valid = message->listener.listener < LISTENERS_MAX &&
-			(message->listener.cluster < CLUSTERS_MAX || message->listener.cluster == CLUSTER_NONE);
+		        (message->listener.cluster < CLUSTERS_MAX || message->listener.cluster == CLUSTER_NONE);
 	return valid ? MESSAGE_OK : MESSAGE_BAD_VALUE;
 }

@@ -61,15 +61,15 @@ struct message_host_gone {
 
 /* One cluster that serves a host name. */
 struct message_share {
-	uint32_t pair;   /* slot of (route, cluster): index into the pair counters */
+	uint32_t pair; /* slot of (route, cluster): index into the pair counters */
 	uint16_t cluster;
-	uint16_t weight; /* in hundredths, 0 to 10,000; 0: no new connection */
+	uint16_t weight;     /* in hundredths, 0 to 10,000; 0: no new connection */
 	uint8_t http, https; /* served on port 80 / on port 443 */
 	uint8_t reserved[2];
 };
 
 struct message_route {
-	uint64_t id; /* of the host name, stable over restarts of control */
+	uint64_t id;      /* of the host name, stable over restarts of control */
 	uint8_t wildcard; /* 1: `name` stands for one label in front of it ("*.wild.ch" has name "wild.ch") */
 	uint8_t share_count;
 	uint8_t reserved[6];
@@ -138,7 +138,7 @@ enum event_type {
 struct event {
 	uint16_t version;
 	uint16_t type;
-	uint32_t slot;       /* of the host */
+	uint32_t slot; /* of the host */
 	uint32_t generation;
 	uint32_t reserved;
 };

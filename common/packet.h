@@ -32,15 +32,15 @@ enum packet_kind {
 	PACKET_TCP,        /* all fields of struct packet are valid, checksums verified */
 	PACKET_ICMP_ERROR, /* an ICMP error that quotes a TCP packet of at least 8 bytes: see `quoted` */
 	/* Not for us, or broken; each is a drop counter of its own. */
-	PACKET_TRUNCATED,  /* shorter than its headers or its total length say */
-	PACKET_NOT_IP,     /* another Ethernet type, VLAN tags included */
-	PACKET_IP_HEADER,  /* version, header length, or a header checksum that is wrong */
-	PACKET_IP_OPTIONS, /* IPv4 options: never from a sane TCP peer */
-	PACKET_FRAGMENT,   /* any IPv4 fragment, first or later */
+	PACKET_TRUNCATED,   /* shorter than its headers or its total length say */
+	PACKET_NOT_IP,      /* another Ethernet type, VLAN tags included */
+	PACKET_IP_HEADER,   /* version, header length, or a header checksum that is wrong */
+	PACKET_IP_OPTIONS,  /* IPv4 options: never from a sane TCP peer */
+	PACKET_FRAGMENT,    /* any IPv4 fragment, first or later */
 	PACKET_NOT_UNICAST, /* to a broadcast or multicast MAC (RFC 1122 3.3.6) */
-	PACKET_NOT_TCP,    /* another protocol, or ICMP that is no error about TCP */
-	PACKET_BAD_SOURCE, /* multicast, broadcast, 0/8 or 127/8 source (RFC 1122 3.2.1.3), or source == destination */
-	PACKET_TCP_HEADER, /* data offset < 5 or beyond the end, or port 0 */
+	PACKET_NOT_TCP,     /* another protocol, or ICMP that is no error about TCP */
+	PACKET_BAD_SOURCE,  /* multicast, broadcast, 0/8 or 127/8 source (RFC 1122 3.2.1.3), or source == destination */
+	PACKET_TCP_HEADER,  /* data offset < 5 or beyond the end, or port 0 */
 	PACKET_TCP_CHECKSUM,     /* wrong; also that of an ICMP error */
 	PACKET_PARTIAL_CHECKSUM, /* only the pseudo-header's sum: CHECKSUM_PARTIAL of a local veth or virtio peer */
 };

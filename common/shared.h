@@ -24,7 +24,8 @@ enum {
 	CACHE_LINE = 64,
 };
 
-/* Names of the rings, with the worker's number: control -> worker (struct message), worker -> control (struct event). */
+/* Names of the rings, with the worker's number: control -> worker (struct message), worker -> control (struct event).
+ */
 #define SHARED_RING_MESSAGES "pm_msg_%u"
 #define SHARED_RING_EVENTS   "pm_evt_%u"
 
@@ -39,8 +40,8 @@ struct shared_port {
 };
 
 struct shared_host_counters {
-	shared_u64 active; /* gauge: attempts and connections */
-	shared_u64 total;  /* connections spliced */
+	shared_u64 active;  /* gauge: attempts and connections */
+	shared_u64 total;   /* connections spliced */
 	shared_u64 refused; /* attempts that failed */
 };
 
@@ -62,7 +63,7 @@ struct shared_worker {
 struct shared_directory_entry {
 	uint64_t id; /* 0: never used */
 	uint32_t generation;
-	uint32_t crc; /* CRC-32C of the entry with this field 0 */
+	uint32_t crc;                      /* CRC-32C of the entry with this field 0 */
 	uint64_t base_total, base_refused; /* what the slot's counters showed when its owner got it */
 };
 
@@ -76,10 +77,10 @@ struct shared_header {
 	uint32_t worker_count, port_count, vip_count;
 	uint32_t hosts_max, pairs_max, routes_max;
 	uint64_t tsc_hz;
-	uint64_t started_at; /* Unix time, ms */
+	uint64_t started_at;                   /* Unix time, ms */
 	uint64_t worker_offset, worker_stride; /* from the start of the zone */
 	uint64_t host_directory_offset, pair_directory_offset;
-	shared_u64 control_start; /* announced by control before its SYNC_BEGIN */
+	shared_u64 control_start;      /* announced by control before its SYNC_BEGIN */
 	shared_u64 vip_held[VIPS_MAX]; /* 1: the kernel holds the address (main thread writes, workers read) */
 	struct shared_port ports[PORTS_MAX];
 };
@@ -94,7 +95,8 @@ static inline struct shared_host_counters *shared_hosts_of(struct shared_worker 
 	return (struct shared_host_counters *)(worker + 1);
 }
 
-static inline struct shared_pair_counters *shared_pairs_of(const struct shared_header *shared, struct shared_worker *worker)
+static inline struct shared_pair_counters *shared_pairs_of(const struct shared_header *shared,
+                                                           struct shared_worker *worker)
 {
 	return (struct shared_pair_counters *)(shared_hosts_of(worker) + shared->hosts_max);
 }
@@ -112,7 +114,7 @@ static inline struct shared_directory_entry *shared_pair_directory(struct shared
 static inline size_t shared_worker_size(uint32_t hosts_max, uint32_t pairs_max)
 {
 	size_t size = sizeof(struct shared_worker) + hosts_max * sizeof(struct shared_host_counters) +
-		      pairs_max * sizeof(struct shared_pair_counters);
+	              pairs_max * sizeof(struct shared_pair_counters);
 	return (size + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
 }
 
@@ -139,7 +141,7 @@ static inline void shared_layout(struct shared_header *shared, uint32_t workers,
 	shared->worker_stride = shared_worker_size(hosts_max, pairs_max);
 	shared->host_directory_offset = shared->worker_offset + workers * shared->worker_stride;
 	shared->pair_directory_offset =
-		shared->host_directory_offset + hosts_max * sizeof(struct shared_directory_entry);
+	    shared->host_directory_offset + hosts_max * sizeof(struct shared_directory_entry);
 }
 
 static inline void shared_add(shared_u64 *value, uint64_t n)

@@ -22,7 +22,7 @@ struct observed_route {
 	char uid[OBSERVED_UID_MAX + 1];
 	char namespace[OBSERVED_NAMESPACE_MAX + 1];
 	char name[OBSERVED_NAME_MAX + 1];
-	int64_t created; /* Unix ms of creationTimestamp; age order is created, then uid */
+	int64_t created;      /* Unix ms of creationTimestamp; age order is created, then uid */
 	struct hostname host; /* of a wildcard: what stands behind "*." */
 	bool wildcard;
 	bool http, https;  /* served on port 80 / 443 */
@@ -38,9 +38,9 @@ struct observed_router {
 	char node[OBSERVED_NAME_MAX + 1];
 	struct address address;
 	uint16_t http_port, https_port, stats_port; /* host byte order; 0: none */
-	bool ready;          /* condition Ready is True and the phase is Running */
-	bool terminating;    /* deletionTimestamp is set */
-	bool proxy_protocol; /* its environment asks for PROXY protocol */
+	bool ready;                                 /* condition Ready is True and the phase is Running */
+	bool terminating;                           /* deletionTimestamp is set */
+	bool proxy_protocol;                        /* its environment asks for PROXY protocol */
 };
 
 /* Everything that is known of one cluster at one moment. */

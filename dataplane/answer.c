@@ -13,30 +13,30 @@ static const struct {
 	const char *reason;
 	uint8_t alert; /* of TLS (RFC 8446 6); 0: no answer, just FIN */
 } answers[ANSWER_COUNT] = {
-	[ANSWER_UNKNOWN_NAME] = {counter_answer_unknown_name, "404 Not Found", "no route has the host name", 112},
-	[ANSWER_NO_NAME] = {counter_answer_no_name, "404 Not Found", "the request names no host", 112},
-	[ANSWER_NOT_SERVED] = {counter_answer_not_served, "503 Service Unavailable",
-			       "no cluster serves on this port the host name", 112},
-	[ANSWER_UNHEALTHY] = {counter_answer_unhealthy, "503 Service Unavailable",
-			      "no healthy router serves the host name", 80},
-	[ANSWER_CONNECT_FAILED] = {counter_answer_connect_failed, "503 Service Unavailable",
-				   "no router accepted a connection for the host name", 80},
-	[ANSWER_MALFORMED] = {counter_answer_malformed, "400 Bad Request", "the request is malformed", 50},
-	[ANSWER_TOO_LARGE] = {counter_answer_too_large, "400 Bad Request", "the request head is too large", 50},
-	[ANSWER_TIMEOUT] = {counter_answer_timeout, "408 Request Timeout", "the request head did not come in time", 0},
-	[ANSWER_SILENT] = {counter_closed_silent, NULL, NULL, 0},
+    [ANSWER_UNKNOWN_NAME] = {counter_answer_unknown_name, "404 Not Found", "no route has the host name", 112},
+    [ANSWER_NO_NAME] = {counter_answer_no_name, "404 Not Found", "the request names no host", 112},
+    [ANSWER_NOT_SERVED] = {counter_answer_not_served, "503 Service Unavailable",
+                           "no cluster serves on this port the host name", 112},
+    [ANSWER_UNHEALTHY] = {counter_answer_unhealthy, "503 Service Unavailable", "no healthy router serves the host name",
+                          80},
+    [ANSWER_CONNECT_FAILED] = {counter_answer_connect_failed, "503 Service Unavailable",
+                               "no router accepted a connection for the host name", 80},
+    [ANSWER_MALFORMED] = {counter_answer_malformed, "400 Bad Request", "the request is malformed", 50},
+    [ANSWER_TOO_LARGE] = {counter_answer_too_large, "400 Bad Request", "the request head is too large", 50},
+    [ANSWER_TIMEOUT] = {counter_answer_timeout, "408 Request Timeout", "the request head did not come in time", 0},
+    [ANSWER_SILENT] = {counter_closed_silent, NULL, NULL, 0},
 };
 
 static uint16_t write_http(uint8_t *out, enum answer answer, const char *name)
 {
 	char body[384];
-	int body_len = snprintf(body, sizeof(body), "pointsman: %s%s%s\n", answers[answer].reason, *name ? " " : "",
-				name);
+	int body_len =
+	    snprintf(body, sizeof(body), "pointsman: %s%s%s\n", answers[answer].reason, *name ? " " : "", name);
 	bool retry = strncmp(answers[answer].status, "503", 3) == 0;
 	int len = snprintf((char *)out, ANSWER_MAX,
-			   "HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n"
-			   "Cache-Control: no-store\r\n%s\r\n%s",
-			   answers[answer].status, body_len, retry ? "Retry-After: 5\r\n" : "", body);
+	                   "HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n"
+	                   "Cache-Control: no-store\r\n%s\r\n%s",
+	                   answers[answer].status, body_len, retry ? "Retry-After: 5\r\n" : "", body);
 	return (uint16_t)len;
 }
 
@@ -53,7 +53,7 @@ static uint16_t write_answer(const struct worker *worker, const struct flow *flo
 	if (worker->config->listeners[worker->vips[flow->vip].listener].mode == LISTENER_TLS)
 		return answers[answer].alert ? write_alert(young->small, answer) : 0;
 	bool named = answer == ANSWER_UNKNOWN_NAME || answer == ANSWER_NOT_SERVED || answer == ANSWER_UNHEALTHY ||
-		     answer == ANSWER_CONNECT_FAILED;
+	             answer == ANSWER_CONNECT_FAILED;
 	young->name.text[young->name.len] = '\0';
 	return answers[answer].status ? write_http(young->small, answer, named ? young->name.text : "") : 0;
 }
@@ -128,7 +128,7 @@ void answer_receive(struct worker *worker, struct flow *flow, struct frame *fram
 	bool everything = young->answer_acked == young->answer_len + 1;
 	if (discard(young, packet))
 		reply_ack(worker, frame, packet, young->cookie + 1 + young->answer_sent, head_next(young),
-			  head_window(worker, young));
+		          head_window(worker, young));
 	else
 		frame_absorb(worker, frame);
 	if (everything && young->fin_seen)

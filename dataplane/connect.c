@@ -32,9 +32,9 @@ static void send_syn(struct worker *worker, struct flow *flow)
 {
 	struct young *young = flow_young(worker, flow);
 	struct tcp_syn_options ours = {
-		.mss = syn_mss(worker, flow, young),
-		.window_scale = young->client_wscale,
-		.sack_permitted = young->client_sack,
+	    .mss = syn_mss(worker, flow, young),
+	    .window_scale = young->client_wscale,
+	    .sack_permitted = young->client_sack,
 	};
 	uint8_t options[12];
 	uint8_t options_len = tcp_options_write_syn(options, &ours);
@@ -154,7 +154,7 @@ static void receive_client(struct worker *worker, struct flow *flow, struct fram
 
 /* An ACK in answer to our SYN: an old connection of this port lives there (RFC 9293 3.10.7.3, 3.5.1). */
 static void receive_old_connection(struct worker *worker, struct flow *flow, struct frame *frame,
-				   const struct packet *packet)
+                                   const struct packet *packet)
 {
 	struct young *young = flow_young(worker, flow);
 	uint32_t ack = packet->ack;
@@ -196,7 +196,7 @@ static void receive_router(struct worker *worker, struct flow *flow, struct fram
 }
 
 void connect_receive(struct worker *worker, struct flow *flow, enum side side, struct frame *frame,
-		     const struct packet *packet)
+                     const struct packet *packet)
 {
 	if (side == SIDE_CLIENT)
 		receive_client(worker, flow, frame, packet);

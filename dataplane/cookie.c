@@ -20,7 +20,7 @@ uint16_t cookie_mss_class(uint16_t mss)
 
 /* 23 bits: 11 that do not depend on the client's ISN, then 12 that do. */
 static uint32_t hash(const struct siphash_key *secret, const struct cookie_tuple *tuple, uint64_t epoch,
-		     uint32_t option_bits, uint32_t client_isn)
+                     uint32_t option_bits, uint32_t client_isn)
 {
 	struct {
 		struct address client, vip;
@@ -43,15 +43,15 @@ static uint32_t hash(const struct siphash_key *secret, const struct cookie_tuple
 }
 
 uint32_t cookie_make(const struct siphash_key *secret, const struct cookie_tuple *tuple, uint32_t client_isn,
-		     const struct cookie_options *options, uint64_t epoch)
+                     const struct cookie_options *options, uint64_t epoch)
 {
 	uint32_t bits = (uint32_t)options->window_scale << 5 | mss_class(options->mss) << 2 |
-			(uint32_t)options->sack_permitted << 1 | (epoch & 1);
+	                (uint32_t)options->sack_permitted << 1 | (epoch & 1);
 	return bits << 23 | hash(secret, tuple, epoch, bits, client_isn);
 }
 
 enum cookie_verdict cookie_check(const struct siphash_key *secret, const struct cookie_tuple *tuple,
-				 uint32_t client_isn, uint32_t cookie, uint64_t epoch, struct cookie_options *options)
+                                 uint32_t client_isn, uint32_t cookie, uint64_t epoch, struct cookie_options *options)
 {
 	uint32_t bits = cookie >> 23;
 	if ((bits & 1) != (epoch & 1))

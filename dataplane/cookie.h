@@ -38,10 +38,10 @@ uint16_t cookie_mss_class(uint16_t mss);
 
 /* `epoch` counts periods of COOKIE_EPOCH_MS. `options->mss` is rounded down to its class. */
 uint32_t cookie_make(const struct siphash_key *secret, const struct cookie_tuple *tuple, uint32_t client_isn,
-		     const struct cookie_options *options, uint64_t epoch);
+                     const struct cookie_options *options, uint64_t epoch);
 
 /* Is `cookie` ours, given that the client's ISN was `client_isn`? COOKIE_VALID and COOKIE_STALE fill `options`. */
 enum cookie_verdict cookie_check(const struct siphash_key *secret, const struct cookie_tuple *tuple,
-				 uint32_t client_isn, uint32_t cookie, uint64_t epoch, struct cookie_options *options);
+                                 uint32_t client_isn, uint32_t cookie, uint64_t epoch, struct cookie_options *options);
 
 #endif

@@ -49,9 +49,9 @@ struct vip {
 struct host_health {
 	uint32_t generation;
 	bool suspected;
-	bool told;        /* control knows: trials are a second apart from end to beginning, before from beginning */
-	uint8_t failures; /* in a row */
-	uint16_t mss;     /* of its last SYN-ACK, 0: not known */
+	bool told;         /* control knows: trials are a second apart from end to beginning, before from beginning */
+	uint8_t failures;  /* in a row */
+	uint16_t mss;      /* of its last SYN-ACK, 0: not known */
 	uint32_t trial_at; /* ms: from then on one connection may try it again */
 };
 
@@ -117,10 +117,10 @@ static inline void frame_absorb(struct worker *worker, struct frame *frame)
 /* ---- receive.c: the fork in the road ---- */
 
 uint64_t key_hash(const struct worker *worker, const struct address *remote, const struct address *local,
-		  uint16_t remote_port, uint16_t local_port);
+                  uint16_t remote_port, uint16_t local_port);
 /* The flow that a packet from `remote` to `local` belongs to; NULL: none. */
 struct flow *flow_find(struct worker *worker, uint64_t hash, const struct address *remote, const struct address *local,
-		       uint16_t remote_port, uint16_t local_port, enum side *side);
+                       uint16_t remote_port, uint16_t local_port, enum side *side);
 /* Index of the VIP (address, port), or -1. */
 int vip_find(const struct worker *worker, const struct address *address, uint16_t port);
 bool pool_contains(const struct worker *worker, const struct address *address);
@@ -131,10 +131,10 @@ bool pool_contains(const struct worker *worker, const struct address *address);
 uint16_t ports_mss(const struct worker *worker);
 
 void handshake_syn(struct worker *worker, struct frame *frame, const struct packet *packet);
-/* A segment to a VIP that belongs to no living flow; `old` is a lingering flow with this 4-tuple, or NULL. Returns false
- * if it gives birth to nothing and `old` may have it; the frame is then still the caller's. */
+/* A segment to a VIP that belongs to no living flow; `old` is a lingering flow with this 4-tuple, or NULL. Returns
+ * false if it gives birth to nothing and `old` may have it; the frame is then still the caller's. */
 bool handshake_ack(struct worker *worker, struct frame *frame, const struct packet *packet, unsigned vip,
-		   struct flow *old);
+                   struct flow *old);
 
 /* ---- flow.c: birth, states, end ---- */
 
@@ -170,14 +170,14 @@ void flow_timer_at(struct worker *worker, struct flow *flow, uint32_t at);
 /* Sends a segment to one side. `seq` and `ack` as that side knows them, `window` as the field, at most 60 - 20 bytes
  * of options. False (counted as tx_failed): no buffer, or no way there now. */
 bool emit(struct worker *worker, struct flow *flow, enum side side, uint8_t flags, uint32_t seq, uint32_t ack,
-	  uint16_t window, const uint8_t *options, uint8_t options_len, const uint8_t *payload, uint16_t payload_len,
-	  enum counter counter);
+          uint16_t window, const uint8_t *options, uint8_t options_len, const uint8_t *payload, uint16_t payload_len,
+          enum counter counter);
 /* RST to a side with exactly this sequence number. */
 void emit_rst(struct worker *worker, struct flow *flow, enum side side, uint32_t seq);
 /* Turns the frame round into an answer to itself; the Ethernet addresses are swapped. */
 void reply_rst(struct worker *worker, struct frame *frame, const struct packet *packet);
 void reply_ack(struct worker *worker, struct frame *frame, const struct packet *packet, uint32_t seq, uint32_t ack,
-	       uint16_t window);
+               uint16_t window);
 /* Writes MACs and port for a packet to `side`; false: not known now. */
 bool frame_route(struct worker *worker, struct flow *flow, enum side side, struct frame *frame);
 
@@ -188,12 +188,12 @@ void head_timer(struct worker *worker, struct flow *flow);
 /* A client's segment to a young flow, RFC 9293 3.10.7.4 steps 1 to 5: RST, SYN, ACK. `sent_end` is the highest
  * sequence number that the client may acknowledge. False: the frame and perhaps the flow are gone. */
 bool young_accept(struct worker *worker, struct flow *flow, struct frame *frame, const struct packet *packet,
-		  uint32_t sent_end);
+                  uint32_t sent_end);
 /* Takes payload and FIN into the head as far as they fit the window. */
 enum head_taken {
-	HEAD_NOTHING,   /* no payload, no FIN */
-	HEAD_GREW,      /* the contiguous part is longer, or ends with a FIN now */
-	HEAD_HELD,      /* out of order, kept */
+	HEAD_NOTHING, /* no payload, no FIN */
+	HEAD_GREW,    /* the contiguous part is longer, or ends with a FIN now */
+	HEAD_HELD,    /* out of order, kept */
 	HEAD_DUPLICATE,
 	HEAD_BEYOND,    /* behind the window */
 	HEAD_PIECES,    /* out of order in too many pieces */
@@ -214,7 +214,7 @@ uint16_t head_window(const struct worker *worker, const struct young *young);
 void connect_start(struct worker *worker, struct flow *flow);
 /* From either side while FLOW_CONNECTING. */
 void connect_receive(struct worker *worker, struct flow *flow, enum side side, struct frame *frame,
-		     const struct packet *packet);
+                     const struct packet *packet);
 void connect_timer(struct worker *worker, struct flow *flow);
 /* This attempt failed: the next router host, or the answer. `silent`: by time-out. */
 void connect_failed(struct worker *worker, struct flow *flow, bool silent);
@@ -228,26 +228,25 @@ void join_timer(struct worker *worker, struct flow *flow);
 /* ---- splice.c: the fast path ---- */
 
 void splice_receive(struct worker *worker, struct flow *flow, enum side side, struct frame *frame,
-		    struct packet *packet);
+                    struct packet *packet);
 /* The same for an ended flow: what repairs its end passes, what repeats its beginning does not. */
 void splice_receive_late(struct worker *worker, struct flow *flow, enum side side, struct frame *frame,
-			 struct packet *packet);
+                         struct packet *packet);
 /* Idle limit, doubt about a RST, end of lingering. */
 void splice_timer(struct worker *worker, struct flow *flow);
 /* Remembers what the packet says: `ack` in router space, `window` in bytes; FINs too. */
 void splice_note(struct worker *worker, struct flow *flow, enum side side, const struct packet *packet, uint32_t ack,
-		 uint32_t window);
+                 uint32_t window);
 /* Rewrites the packet from `side` for the other side, with this acknowledgement and window field, and sends it. */
 void splice_forward(struct worker *worker, struct flow *flow, enum side side, struct frame *frame,
-		    struct packet *packet, uint32_t ack, uint16_t window);
+                    struct packet *packet, uint32_t ack, uint16_t window);
 /* The window field for the client that stands for `window` bytes of the router host. */
 uint16_t splice_window_to_client(const struct flow *flow, uint32_t window);
 uint16_t splice_window_to_router(const struct flow *flow, uint16_t field);
 /* Both FINs are acknowledged: the flow lingers. */
 void splice_end_if_closed(struct worker *worker, struct flow *flow);
 /* A RST in a JOINING, SPLICED or LINGERING flow: RFC 5961. */
-void splice_reset(struct worker *worker, struct flow *flow, enum side side, struct frame *frame,
-		  struct packet *packet);
+void splice_reset(struct worker *worker, struct flow *flow, enum side side, struct frame *frame, struct packet *packet);
 
 /* ---- answer.c: answers of our own ---- */
 
@@ -275,8 +274,8 @@ enum election {
 	ELECTION_UNHEALTHY,  /* no healthy router host, or all were tried */
 };
 enum election elect(struct worker *worker, struct flow *flow, struct elected *out);
-/* It has not answered a first SYN: others are elected before it, but for one trial per second, until a connect or a check
- * succeeds. */
+/* It has not answered a first SYN: others are elected before it, but for one trial per second, until a connect or a
+ * check succeeds. */
 void host_suspect(struct worker *worker, uint32_t host);
 /* What an attempt has taught about the router host. */
 void host_connected(struct worker *worker, uint32_t host);
@@ -289,6 +288,6 @@ void hosts_refresh_mss(struct worker *worker);
 /* RFC 9293 3.10.7.4 / RFC 5961: at most one per CHALLENGE_INTERVAL_MS and flow; else the frame is dropped as
  * `otherwise`. */
 void challenge(struct worker *worker, struct flow *flow, struct frame *frame, const struct packet *packet, uint32_t seq,
-	       uint32_t ack, enum counter otherwise);
+               uint32_t ack, enum counter otherwise);
 
 #endif

@@ -3,8 +3,8 @@
  * tried.
  *
  * Weights: smooth weighted round robin, so that of 9 connections at 1:8 exactly one goes to the first. Active
- * connections count attempts, and are summed over all workers: exact within a worker; another worker's last burst may be
- * missing, so hosts can differ by at most WORKER_BURST_MAX for each further worker. */
+ * connections count attempts, and are summed over all workers: exact within a worker; another worker's last burst may
+ * be missing, so hosts can differ by at most WORKER_BURST_MAX for each further worker. */
 #include "dataplane/core.h"
 
 static bool was_tried(const struct young *young, uint32_t host)
@@ -78,7 +78,7 @@ static uint32_t pick_host(struct worker *worker, const struct young *young, uint
 }
 
 static bool share_usable(const struct worker *worker, const struct young *young, const struct message_share *share,
-			 bool https)
+                         bool https)
 {
 	return share->weight > 0 && (https ? share->https : share->http) &&
 	       cluster_usable(worker, young, share->cluster, https);
@@ -86,7 +86,7 @@ static bool share_usable(const struct worker *worker, const struct young *young,
 
 /* The share whose turn it is among those that can take the connection; NULL: none can. */
 static const struct message_share *pick_share(struct worker *worker, const struct young *young,
-					      struct table_route *route, bool https)
+                                              struct table_route *route, bool https)
 {
 	int32_t total = 0, *best_credit = NULL;
 	const struct message_share *best = NULL;
@@ -126,7 +126,7 @@ static struct table_route *route_of(struct worker *worker, const struct flow *fl
 
 /* A retry stays in the cluster while it has a router host left, and the route still goes there. */
 static const struct message_share *present_share(struct worker *worker, const struct young *young,
-						 const struct table_route *route, bool https)
+                                                 const struct table_route *route, bool https)
 {
 	for (unsigned i = 0; i < route->share_count; i++)
 		if (route->shares[i].cluster == young->cluster && share_usable(worker, young, &route->shares[i], https))
@@ -189,10 +189,10 @@ void host_failed(struct worker *worker, uint32_t host, bool silent)
 	host_suspect(worker, host); /* also one that refuses: control may be away */
 	health->told = true;
 	struct event event = {
-		.version = MESSAGE_VERSION,
-		.type = EVENT_HOST_FAILING,
-		.slot = host,
-		.generation = worker->tables.active->hosts[host].generation,
+	    .version = MESSAGE_VERSION,
+	    .type = EVENT_HOST_FAILING,
+	    .slot = host,
+	    .generation = worker->tables.active->hosts[host].generation,
 	};
 	if (!worker->io.event(worker->io.context, &event))
 		count(worker, counter_event_lost);

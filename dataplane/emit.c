@@ -33,7 +33,7 @@ bool frame_route(struct worker *worker, struct flow *flow, enum side side, struc
 }
 
 static void address_segment(const struct worker *worker, const struct flow *flow, enum side side,
-			    struct segment *segment)
+                            struct segment *segment)
 {
 	const struct vip *vip = &worker->vips[flow->vip];
 	if (side == SIDE_CLIENT) {
@@ -50,8 +50,8 @@ static void address_segment(const struct worker *worker, const struct flow *flow
 }
 
 bool emit(struct worker *worker, struct flow *flow, enum side side, uint8_t flags, uint32_t seq, uint32_t ack,
-	  uint16_t window, const uint8_t *options, uint8_t options_len, const uint8_t *payload, uint16_t payload_len,
-	  enum counter counter)
+          uint16_t window, const uint8_t *options, uint8_t options_len, const uint8_t *payload, uint16_t payload_len,
+          enum counter counter)
 {
 	struct frame frame;
 	bool mute = side == SIDE_CLIENT && !worker->vips[flow->vip].held;
@@ -72,13 +72,13 @@ bool emit(struct worker *worker, struct flow *flow, enum side side, uint8_t flag
 		return false;
 	}
 	struct segment segment = {
-		.seq = seq,
-		.ack = ack,
-		.window = window,
-		.flags = flags,
-		.options = options,
-		.options_len = options_len,
-		.payload_len = payload_len,
+	    .seq = seq,
+	    .ack = ack,
+	    .window = window,
+	    .flags = flags,
+	    .options = options,
+	    .options_len = options_len,
+	    .payload_len = payload_len,
 	};
 	address_segment(worker, flow, side, &segment);
 	if (payload_len)
@@ -95,17 +95,17 @@ void emit_rst(struct worker *worker, struct flow *flow, enum side side, uint32_t
 }
 
 static void reply(struct worker *worker, struct frame *frame, const struct packet *packet, uint8_t flags, uint32_t seq,
-		  uint32_t ack, uint16_t window, enum counter counter)
+                  uint32_t ack, uint16_t window, enum counter counter)
 {
 	struct segment segment = {
-		.source = packet->destination,
-		.destination = packet->source,
-		.source_port = packet->destination_port,
-		.destination_port = packet->source_port,
-		.seq = seq,
-		.ack = ack,
-		.window = window,
-		.flags = flags,
+	    .source = packet->destination,
+	    .destination = packet->source,
+	    .source_port = packet->destination_port,
+	    .destination_port = packet->source_port,
+	    .seq = seq,
+	    .ack = ack,
+	    .window = window,
+	    .flags = flags,
 	};
 	uint8_t remote_mac[6], our_mac[6];
 	memcpy(remote_mac, frame->data + 6, sizeof(remote_mac));
@@ -128,17 +128,17 @@ void reply_rst(struct worker *worker, struct frame *frame, const struct packet *
 }
 
 void reply_ack(struct worker *worker, struct frame *frame, const struct packet *packet, uint32_t seq, uint32_t ack,
-	       uint16_t window)
+               uint16_t window)
 {
 	reply(worker, frame, packet, TCP_ACK, seq, ack, window, counter_answered_ack);
 }
 
 void challenge(struct worker *worker, struct flow *flow, struct frame *frame, const struct packet *packet, uint32_t seq,
-	       uint32_t ack, enum counter otherwise)
+               uint32_t ack, enum counter otherwise)
 {
 	bool young = flow->young != YOUNG_NONE && flow->state != FLOW_JOINING;
 	uint16_t window = young ? head_window(worker, flow_young(worker, flow))
-				: splice_window_to_client(flow, flow->half[SIDE_ROUTER].window);
+	                        : splice_window_to_client(flow, flow->half[SIDE_ROUTER].window);
 	if (worker->now - flow->challenged < CHALLENGE_INTERVAL_MS) {
 		frame_drop(worker, frame, otherwise);
 		return;

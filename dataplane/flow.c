@@ -14,9 +14,9 @@ static bool is_young(enum flow_state state)
 
 static enum counter gauge_of(enum flow_state state)
 {
-	return is_young(state) ? counter_flows_young
+	return is_young(state)         ? counter_flows_young
 	       : state == FLOW_SPLICED ? counter_flows_spliced
-				       : counter_flows_lingering;
+	                               : counter_flows_lingering;
 }
 
 void flow_set_state(struct worker *worker, struct flow *flow, enum flow_state state)
@@ -43,7 +43,7 @@ static uint64_t client_hash(const struct worker *worker, const struct flow *flow
 static uint64_t router_hash(const struct worker *worker, const struct flow *flow)
 {
 	return key_hash(worker, &flow->router, &worker->pool.addresses[flow->local_address], flow->router_port,
-			flow->local_port);
+	                flow->local_port);
 }
 
 static void init_young(struct worker *worker, struct young *young, const struct packet *packet)
@@ -154,7 +154,8 @@ static bool take_port(struct worker *worker, struct flow *flow, struct source_po
 		flow->local_port = source_pool_port(&worker->pool, pair);
 		flow->local_address = (uint16_t)(pair / worker->pool.port_count);
 		if (!flow_find(worker, router_hash(worker, flow), &flow->router,
-			       &worker->pool.addresses[flow->local_address], flow->router_port, flow->local_port, &side)) {
+		               &worker->pool.addresses[flow->local_address], flow->router_port, flow->local_port,
+		               &side)) {
 			if (!rested)
 				count(worker, counter_port_reused_early);
 			return true;
@@ -194,11 +195,10 @@ void flow_unbind_router(struct worker *worker, struct flow *flow)
 	if (flow->local_port == 0)
 		return;
 	uint32_t pair = flow->local_address * worker->pool.port_count +
-			(uint32_t)(flow->local_port - worker->pool.port_first) / worker->pool.port_step;
-	flow_table_remove(&worker->flow_table, router_hash(worker, flow),
-			  flow_index(worker, flow) << 1 | SIDE_ROUTER);
+	                (uint32_t)(flow->local_port - worker->pool.port_first) / worker->pool.port_step;
+	flow_table_remove(&worker->flow_table, router_hash(worker, flow), flow_index(worker, flow) << 1 | SIDE_ROUTER);
 	source_ports_release(ports_of(worker, flow->host, flow_is_https(worker, flow)), &worker->pool, pair,
-			     worker->now);
+	                     worker->now);
 	gauge_move(worker, counter_ports_in_use, -1);
 	if (flow->state != FLOW_LINGERING)
 		set_active(worker, flow, -1);

@@ -32,8 +32,8 @@ enum flow_flag {
 	FLOW_FIN_ROUTER_ACKED = 0x08,
 	FLOW_RST_DOUBT_CLIENT = 0x10, /* after a RST inside the window but not exact: not heard of since, this side */
 	FLOW_RST_DOUBT_ROUTER = 0x20,
-	FLOW_NO_SACK = 0x40,   /* the router host declined SACK: the client's blocks are blanked */
-	FLOW_NO_SCALE = 0x80,  /* the router host declined scaling that the client uses */
+	FLOW_NO_SACK = 0x40,      /* the router host declined SACK: the client's blocks are blanked */
+	FLOW_NO_SCALE = 0x80,     /* the router host declined scaling that the client uses */
 	FLOW_SAME_WINDOW = 0x100, /* the router host's window fields suit the client as they are */
 };
 
@@ -50,11 +50,11 @@ struct flow {
 	struct address client;
 	struct address router;
 	uint16_t client_port, router_port; /* host byte order */
-	uint16_t local_port;   /* host byte order; 0: not bound to a router host */
-	uint16_t local_address; /* index into the source pool's addresses */
-	uint32_t delta;        /* sequence number toward the client = router host's + delta */
-	uint32_t client_hop, router_hop; /* l3 next hops, L3_NONE while unknown */
-	uint32_t last_seen;    /* ms */
+	uint16_t local_port;               /* host byte order; 0: not bound to a router host */
+	uint16_t local_address;            /* index into the source pool's addresses */
+	uint32_t delta;                    /* sequence number toward the client = router host's + delta */
+	uint32_t client_hop, router_hop;   /* l3 next hops, L3_NONE while unknown */
+	uint32_t last_seen;                /* ms */
 	uint16_t address_diff; /* what the change of addresses and ports adds to a checksum, client to router host */
 	uint16_t vip;          /* index of (address, port) */
 	uint16_t routes_at;    /* worker.routes_at when the next hops were looked up */
@@ -63,14 +63,14 @@ struct flow {
 	_Alignas(64) struct flow_half half[2]; /* by side */
 	uint16_t flags;                        /* enum flow_flag */
 	uint8_t state;                         /* enum flow_state; changed by flow_set_state only */
-	uint8_t client_scale; /* shift of the window fields that the client sends */
-	uint8_t router_scale; /* and the router host */
+	uint8_t client_scale;                  /* shift of the window fields that the client sends */
+	uint8_t router_scale;                  /* and the router host */
 	uint8_t client_port_in; /* port and MAC of the client's first frame: used while the next hop is not known */
 	uint8_t client_mac[6];
-	uint32_t young;       /* index of its struct young, or none */
-	uint32_t host;        /* host slot of the elected router host, SLOT_NONE before */
-	uint32_t share_pair;  /* pair counter slot, SLOT_NONE: not counted */
-	uint32_t challenged;  /* ms: when a challenge ACK was sent last */
+	uint32_t young;      /* index of its struct young, or none */
+	uint32_t host;       /* host slot of the elected router host, SLOT_NONE before */
+	uint32_t share_pair; /* pair counter slot, SLOT_NONE: not counted */
+	uint32_t challenged; /* ms: when a challenge ACK was sent last */
 };
 _Static_assert(sizeof(struct flow) == 128, "two cache lines");
 
@@ -99,47 +99,47 @@ enum answer {
 /* The part of a flow that exists until the splice. Offsets into the head count from the client's ISN + 1. */
 struct young {
 	uint32_t client_isn;
-	uint32_t cookie; /* our ISN toward the client */
-	uint16_t client_mss; /* class from the cookie */
+	uint32_t cookie;        /* our ISN toward the client */
+	uint16_t client_mss;    /* class from the cookie */
 	uint16_t client_window; /* field of the last segment */
 	uint8_t client_wscale;  /* TCP_WINDOW_SCALE_NONE: no scaling */
 	bool client_sack;
-	bool fin_seen;   /* the client's FIN was received, in order or not; it stands at fin_at */
+	bool fin_seen; /* the client's FIN was received, in order or not; it stands at fin_at */
 	uint32_t fin_at;
 	uint8_t range_count;
 	struct {
 		uint32_t first, end;
 	} ranges[YOUNG_RANGES]; /* out of order: behind `received`, sorted, not touching */
-	uint32_t received;     /* contiguous bytes from the start */
-	uint32_t acknowledged; /* of these, acknowledged by us to the client */
-	size_t scanned;        /* by the parser */
-	uint8_t *head;         /* `small` or a large buffer */
-	uint32_t large;        /* index of the large buffer, or none */
+	uint32_t received;      /* contiguous bytes from the start */
+	uint32_t acknowledged;  /* of these, acknowledged by us to the client */
+	size_t scanned;         /* by the parser */
+	uint8_t *head;          /* `small` or a large buffer */
+	uint32_t large;         /* index of the large buffer, or none */
 
 	/* election and connect */
 	struct hostname name; /* len 0: none was given */
 	uint16_t cluster;     /* of the present attempt, CLUSTER_NONE */
 	uint8_t tried_count;
-	bool syn_again;        /* the TIME_WAIT of the router host was ended, the same SYN sent once more */
+	bool syn_again; /* the TIME_WAIT of the router host was ended, the same SYN sent once more */
 	uint32_t tried[YOUNG_TRIED_MAX];
-	uint32_t connect_started; /* ms */
-	uint32_t attempt_ends;    /* ms: without an answer by then, this router host is silent */
-	uint32_t resend_at, resend_after;          /* ms: of SYN, held bytes or answer */
+	uint32_t connect_started;         /* ms */
+	uint32_t attempt_ends;            /* ms: without an answer by then, this router host is silent */
+	uint32_t resend_at, resend_after; /* ms: of SYN, held bytes or answer */
 
 	/* joining */
-	uint32_t router_acked;  /* bytes of the head that the router host acknowledged */
+	uint32_t router_acked; /* bytes of the head that the router host acknowledged */
 	uint32_t router_isn;
 	uint32_t join_started;
 	uint16_t router_mss;
-	uint16_t shown_window;  /* field of the last acknowledgement shown to the client while joining */
-	uint32_t shown;         /* its acknowledgement, sequence number */
+	uint16_t shown_window; /* field of the last acknowledgement shown to the client while joining */
+	uint32_t shown;        /* its acknowledgement, sequence number */
 
 	/* answer */
-	uint8_t answer;         /* enum answer */
-	uint16_t answer_len;    /* bytes of `small` */
-	uint16_t answer_acked;  /* FIN counts as one */
-	uint16_t answer_sent;   /* highest offset sent, FIN included */
-	bool discards;          /* what the client sends is acknowledged and thrown away */
+	uint8_t answer;        /* enum answer */
+	uint16_t answer_len;   /* bytes of `small` */
+	uint16_t answer_acked; /* FIN counts as one */
+	uint16_t answer_sent;  /* highest offset sent, FIN included */
+	bool discards;         /* what the client sends is acknowledged and thrown away */
 	uint32_t answer_started;
 
 	uint8_t small[YOUNG_SMALL_HEAD];

@@ -48,7 +48,7 @@ bool flow_table_add(struct flow_table *table, uint64_t hash, flow_ref ref)
 void flow_table_remove(struct flow_table *table, uint64_t hash, flow_ref ref)
 {
 	struct flow_bucket *choices[2] = {&table->buckets[flow_bucket_first(table, hash)],
-					  &table->buckets[flow_bucket_second(table, hash)]};
+	                                  &table->buckets[flow_bucket_second(table, hash)]};
 	for (unsigned choice = 0; choice < 2; choice++)
 		for (unsigned way = 0; way < FLOW_TABLE_WAYS; way++)
 			if (choices[choice]->refs[way] == ref)

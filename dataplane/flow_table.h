@@ -47,7 +47,7 @@ static inline void flow_table_prefetch(const struct flow_table *table, uint64_t 
 
 /* Candidates for `hash`, at most 2 * FLOW_TABLE_WAYS; returns how many were written to `refs`. */
 static inline unsigned flow_table_candidates(const struct flow_table *table, uint64_t hash,
-					     flow_ref refs[static 2 * FLOW_TABLE_WAYS])
+                                             flow_ref refs[static 2 * FLOW_TABLE_WAYS])
 {
 	uint16_t tag = (uint16_t)(hash >> 48);
 	uint32_t places[2] = {flow_bucket_first(table, hash), flow_bucket_second(table, hash)};

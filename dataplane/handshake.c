@@ -9,10 +9,10 @@
 static struct cookie_tuple tuple_of(const struct packet *packet)
 {
 	return (struct cookie_tuple){
-		.client = packet->source,
-		.vip = packet->destination,
-		.client_port = packet->source_port,
-		.vip_port = packet->destination_port,
+	    .client = packet->source,
+	    .vip = packet->destination,
+	    .client_port = packet->source_port,
+	    .vip_port = packet->destination_port,
 	};
 }
 
@@ -42,24 +42,24 @@ static uint16_t offered_mss(const struct worker *worker)
 }
 
 static void syn_ack(struct worker *worker, struct frame *frame, const struct packet *packet, uint32_t isn,
-		    const struct tcp_syn_options *client)
+                    const struct tcp_syn_options *client)
 {
 	struct tcp_syn_options ours = {
-		.mss = offered_mss(worker),
-		.window_scale = client->window_scale == TCP_WINDOW_SCALE_NONE ? TCP_WINDOW_SCALE_NONE : CLIENT_SCALE,
-		.sack_permitted = client->sack_permitted,
+	    .mss = offered_mss(worker),
+	    .window_scale = client->window_scale == TCP_WINDOW_SCALE_NONE ? TCP_WINDOW_SCALE_NONE : CLIENT_SCALE,
+	    .sack_permitted = client->sack_permitted,
 	};
 	uint8_t options[12];
 	struct segment segment = {
-		.source = packet->destination,
-		.destination = packet->source,
-		.source_port = packet->destination_port,
-		.destination_port = packet->source_port,
-		.seq = isn,
-		.ack = packet->seq + 1,
-		.window = (uint16_t)worker->config->limits.head_bytes,
-		.flags = TCP_SYN | TCP_ACK,
-		.options = options,
+	    .source = packet->destination,
+	    .destination = packet->source,
+	    .source_port = packet->destination_port,
+	    .destination_port = packet->source_port,
+	    .seq = isn,
+	    .ack = packet->seq + 1,
+	    .window = (uint16_t)worker->config->limits.head_bytes,
+	    .flags = TCP_SYN | TCP_ACK,
+	    .options = options,
 	};
 	segment.options_len = tcp_options_write_syn(options, &ours);
 	uint8_t client_mac[6], our_mac[6];
@@ -98,8 +98,8 @@ static uint64_t birth_hash(const struct worker *worker, const struct packet *pac
 	return siphash(&worker->table_secret, &in, sizeof(in));
 }
 
-/* The kernel sees no packets of the client, so it may not know the client, or know where it was before. (A gateway's frames
- * may come from another MAC than it answers ARP with: that is no news.) */
+/* The kernel sees no packets of the client, so it may not know the client, or know where it was before. (A gateway's
+ * frames may come from another MAC than it answers ARP with: that is no news.) */
 static bool is_news(struct worker *worker, const struct flow *flow)
 {
 	struct l3_hop hop;
@@ -118,10 +118,10 @@ static void ask_for_client(struct worker *worker, const struct flow *flow)
 }
 
 static void give_birth(struct worker *worker, struct frame *frame, const struct packet *packet, unsigned vip,
-		       const struct cookie_options *options, uint64_t birth)
+                       const struct cookie_options *options, uint64_t birth)
 {
-	uint64_t hash = key_hash(worker, &packet->source, &packet->destination, packet->source_port,
-				 packet->destination_port);
+	uint64_t hash =
+	    key_hash(worker, &packet->source, &packet->destination, packet->source_port, packet->destination_port);
 	struct flow *flow = NULL;
 	if (tombstones_full(&worker->tombstones))
 		count(worker, counter_refused_tombstones);
@@ -145,13 +145,13 @@ static void give_birth(struct worker *worker, struct frame *frame, const struct 
 }
 
 bool handshake_ack(struct worker *worker, struct frame *frame, const struct packet *packet, unsigned vip,
-		   struct flow *old)
+                   struct flow *old)
 {
 	struct cookie_tuple tuple = tuple_of(packet);
 	struct cookie_options options;
 	uint32_t client_isn = packet->seq - 1;
-	enum cookie_verdict verdict = cookie_check(&worker->cookie_secret, &tuple, client_isn, packet->ack - 1,
-						   epoch_now(worker), &options);
+	enum cookie_verdict verdict =
+	    cookie_check(&worker->cookie_secret, &tuple, client_isn, packet->ack - 1, epoch_now(worker), &options);
 	if (verdict == COOKIE_NONE || (verdict == COOKIE_STALE && old))
 		return false;
 	if (verdict == COOKIE_STALE) {

@@ -81,7 +81,8 @@ static bool add_range(struct young *young, uint32_t start, uint32_t end)
 	}
 	if (first == last && young->range_count == YOUNG_RANGES)
 		return false;
-	memmove(&young->ranges[first + 1], &young->ranges[last], (young->range_count - last) * sizeof(young->ranges[0]));
+	memmove(&young->ranges[first + 1], &young->ranges[last],
+	        (young->range_count - last) * sizeof(young->ranges[0]));
 	young->range_count = (uint8_t)(young->range_count + 1 - (last - first));
 	young->ranges[first].first = start;
 	young->ranges[first].end = end;
@@ -143,7 +144,7 @@ enum head_taken head_take(struct worker *worker, struct young *young, const stru
 }
 
 bool young_accept(struct worker *worker, struct flow *flow, struct frame *frame, const struct packet *packet,
-		  uint32_t sent_end)
+                  uint32_t sent_end)
 {
 	struct young *young = flow_young(worker, flow);
 	uint32_t next = head_next(young), acked = head_acknowledged(young);
@@ -203,9 +204,9 @@ static void look(struct worker *worker, struct flow *flow, struct frame *frame, 
 {
 	struct young *young = flow_young(worker, flow);
 	enum peek_result result = young->received ? peek(worker, flow, young) : PEEK_NEED_MORE;
-	enum answer answer = result == PEEK_MALFORMED ? ANSWER_MALFORMED
-			     : result == PEEK_NEED_MORE ? hopeless(worker, young)
-							: ANSWER_COUNT;
+	enum answer answer = result == PEEK_MALFORMED   ? ANSWER_MALFORMED
+	                     : result == PEEK_NEED_MORE ? hopeless(worker, young)
+	                                                : ANSWER_COUNT;
 	if (answer != ANSWER_COUNT) {
 		frame_absorb(worker, frame);
 		answer_start(worker, flow, answer);
@@ -235,8 +236,7 @@ void head_receive(struct worker *worker, struct flow *flow, struct frame *frame,
 			break;
 		}
 		/* A keepalive probe or an old segment: RFC 9293 3.10.7.4 first. */
-		challenge(worker, flow, frame, packet, young->cookie + 1, head_next(young),
-			  counter_drop_duplicate);
+		challenge(worker, flow, frame, packet, young->cookie + 1, head_next(young), counter_drop_duplicate);
 		break;
 	case HEAD_HELD:
 	case HEAD_DUPLICATE:

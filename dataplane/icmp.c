@@ -31,7 +31,7 @@ static void write_checksum(uint8_t *at, uint32_t sum)
 /* The same error in a frame of its own, quoting the packet as its sender sent it. `to` is the side that the quoted
  * packet was for; the error goes to the other. */
 static void pass_on(struct worker *worker, struct flow *flow, enum side to, struct frame *frame,
-		    const struct packet *packet)
+                    const struct packet *packet)
 {
 	const struct vip *vip = &worker->vips[flow->vip];
 	struct address local = worker->pool.addresses[flow->local_address];
@@ -51,8 +51,8 @@ static void pass_on(struct worker *worker, struct flow *flow, enum side to, stru
 	put_be32(quote + IPV4_HEADER_LEN + 4, sender_is_client ? packet->quoted.seq : packet->quoted.seq - flow->delta);
 
 	uint8_t *ip = frame->data + ETHERNET_HEADER_LEN, *icmp = ip + IPV4_HEADER_LEN;
-	const uint8_t header[IPV4_HEADER_LEN] = {0x45, 0, 0, IPV4_HEADER_LEN + ICMP_HEADER_LEN + sizeof(quote), 0, 0, 0,
-						 0,    64, 1};
+	const uint8_t header[IPV4_HEADER_LEN] = {
+	    0x45, 0, 0, IPV4_HEADER_LEN + ICMP_HEADER_LEN + sizeof(quote), 0, 0, 0, 0, 64, 1};
 	memcpy(ip, header, sizeof(header));
 	memcpy(ip + 12, &source, sizeof(source));
 	memcpy(ip + 16, &destination, sizeof(destination));
@@ -73,7 +73,7 @@ static void pass_on(struct worker *worker, struct flow *flow, enum side to, stru
 }
 
 static void too_big(struct worker *worker, struct flow *flow, enum side to, struct frame *frame,
-		    const struct packet *packet)
+                    const struct packet *packet)
 {
 	if (packet->quoted.mtu < MTU_MIN) {
 		frame_drop(worker, frame, counter_drop_icmp_soft);
@@ -90,13 +90,13 @@ static void too_big(struct worker *worker, struct flow *flow, enum side to, stru
 }
 
 static void connecting(struct worker *worker, struct flow *flow, enum side to, struct frame *frame,
-		       const struct packet *packet)
+                       const struct packet *packet)
 {
 	const struct young *young = flow_young(worker, flow);
 	if (to != SIDE_ROUTER || packet->quoted.seq != young->client_isn) {
 		frame_drop(worker, frame, counter_drop_icmp_not_in_flight);
 	} else if (packet->quoted.icmp_type != ICMP_UNREACHABLE ||
-		   packet->quoted.icmp_code == ICMP_FRAGMENTATION_NEEDED) {
+	           packet->quoted.icmp_code == ICMP_FRAGMENTATION_NEEDED) {
 		frame_drop(worker, frame, counter_drop_icmp_soft);
 	} else {
 		frame_absorb(worker, frame);
@@ -108,9 +108,9 @@ void icmp_receive(struct worker *worker, struct frame *frame, const struct packe
 {
 	enum side to;
 	uint64_t hash = key_hash(worker, &packet->quoted.destination, &packet->quoted.source,
-				 packet->quoted.destination_port, packet->quoted.source_port);
+	                         packet->quoted.destination_port, packet->quoted.source_port);
 	struct flow *flow = flow_find(worker, hash, &packet->quoted.destination, &packet->quoted.source,
-				      packet->quoted.destination_port, packet->quoted.source_port, &to);
+	                              packet->quoted.destination_port, packet->quoted.source_port, &to);
 	if (!flow) {
 		frame_drop(worker, frame, counter_drop_icmp_unmatched);
 		return;
@@ -125,8 +125,8 @@ void icmp_receive(struct worker *worker, struct frame *frame, const struct packe
 	}
 	uint32_t seq = to == SIDE_CLIENT ? packet->quoted.seq - flow->delta : packet->quoted.seq;
 	bool joined = flow->state == FLOW_JOINING || flow->state == FLOW_SPLICED || flow->state == FLOW_LINGERING;
-	bool is_too_big = packet->quoted.icmp_type == ICMP_UNREACHABLE &&
-			  packet->quoted.icmp_code == ICMP_FRAGMENTATION_NEEDED;
+	bool is_too_big =
+	    packet->quoted.icmp_type == ICMP_UNREACHABLE && packet->quoted.icmp_code == ICMP_FRAGMENTATION_NEEDED;
 	if (!joined || !is_too_big)
 		frame_drop(worker, frame, counter_drop_icmp_soft);
 	else if (!in_flight(flow, to, seq))

@@ -25,7 +25,8 @@ static void send_held(struct worker *worker, struct flow *flow, uint32_t from, u
 	}
 	do {
 		uint32_t length = to - from < young->router_mss ? to - from : young->router_mss;
-		uint8_t flags = TCP_ACK | (from + length == to ? TCP_PSH : 0) | (fin && from + length == to ? TCP_FIN : 0);
+		uint8_t flags =
+		    TCP_ACK | (from + length == to ? TCP_PSH : 0) | (fin && from + length == to ? TCP_FIN : 0);
 		emit(worker, flow, SIDE_ROUTER, flags, head_start(young) + from, young->router_isn + 1, window, NULL, 0,
 		     young->head + from, (uint16_t)length, length ? counter_tx_data : counter_tx_ack);
 		from += length;
@@ -82,14 +83,14 @@ void join_start(struct worker *worker, struct flow *flow, const struct packet *s
 	young->shown_window = head_window(worker, young);
 	flow->delta = young->cookie - young->router_isn;
 	flow->half[SIDE_CLIENT] = (struct flow_half){
-		.end = head_start(young),
-		.acked = young->router_isn + 1,
-		.window = (uint32_t)young->client_window << flow->client_scale,
+	    .end = head_start(young),
+	    .acked = young->router_isn + 1,
+	    .window = (uint32_t)young->client_window << flow->client_scale,
 	};
 	flow->half[SIDE_ROUTER] = (struct flow_half){
-		.end = young->router_isn + 1,
-		.acked = head_start(young),
-		.window = syn_ack->window, /* never scaled in a SYN */
+	    .end = young->router_isn + 1,
+	    .acked = head_start(young),
+	    .window = syn_ack->window, /* never scaled in a SYN */
 	};
 	flow_set_state(worker, flow, FLOW_JOINING);
 	send_held(worker, flow, 0, young->received, young->fin_seen && young->fin_at == young->received);
@@ -107,7 +108,7 @@ static void receive_client(struct worker *worker, struct flow *flow, struct fram
 	}
 	if (packet->flags & TCP_SYN) {
 		challenge(worker, flow, frame, packet, flow->half[SIDE_ROUTER].end + flow->delta, young->shown,
-			  counter_drop_stray_syn);
+		          counter_drop_stray_syn);
 		return;
 	}
 	if (!(packet->flags & TCP_ACK)) {
@@ -181,7 +182,7 @@ static void receive_router(struct worker *worker, struct flow *flow, struct fram
 	}
 	if (packet->flags & TCP_SYN) { /* our ACK was lost */
 		reply_ack(worker, frame, packet, flow->half[SIDE_CLIENT].end, young->router_isn + 1,
-			  splice_window_to_router(flow, young->client_window));
+		          splice_window_to_router(flow, young->client_window));
 		return;
 	}
 	if (!(packet->flags & TCP_ACK)) {

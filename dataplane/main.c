@@ -267,8 +267,8 @@ static void keep_in_memory(void)
 {
 	if (mlockall(MCL_CURRENT) != 0)
 		log_warning("the memory cannot be locked: %s; workers may be held up while their tables grow: give the "
-			    "service CAP_IPC_LOCK or LimitMEMLOCK=infinity",
-			    strerror(errno));
+		            "service CAP_IPC_LOCK or LimitMEMLOCK=infinity",
+		            strerror(errno));
 }
 
 static bool start_workers(struct dataplane *dataplane)

@@ -9,17 +9,17 @@ struct arrival {
 };
 
 static const enum counter drop_reasons[] = {
-	[PACKET_TRUNCATED] = counter_drop_truncated,
-	[PACKET_NOT_IP] = counter_drop_not_ip,
-	[PACKET_IP_HEADER] = counter_drop_ip_header,
-	[PACKET_IP_OPTIONS] = counter_drop_ip_options,
-	[PACKET_FRAGMENT] = counter_drop_fragment,
-	[PACKET_NOT_UNICAST] = counter_drop_not_unicast,
-	[PACKET_NOT_TCP] = counter_drop_not_tcp,
-	[PACKET_BAD_SOURCE] = counter_drop_bad_source,
-	[PACKET_TCP_HEADER] = counter_drop_tcp_header,
-	[PACKET_TCP_CHECKSUM] = counter_drop_tcp_checksum,
-	[PACKET_PARTIAL_CHECKSUM] = counter_rx_partial_checksum,
+    [PACKET_TRUNCATED] = counter_drop_truncated,
+    [PACKET_NOT_IP] = counter_drop_not_ip,
+    [PACKET_IP_HEADER] = counter_drop_ip_header,
+    [PACKET_IP_OPTIONS] = counter_drop_ip_options,
+    [PACKET_FRAGMENT] = counter_drop_fragment,
+    [PACKET_NOT_UNICAST] = counter_drop_not_unicast,
+    [PACKET_NOT_TCP] = counter_drop_not_tcp,
+    [PACKET_BAD_SOURCE] = counter_drop_bad_source,
+    [PACKET_TCP_HEADER] = counter_drop_tcp_header,
+    [PACKET_TCP_CHECKSUM] = counter_drop_tcp_checksum,
+    [PACKET_PARTIAL_CHECKSUM] = counter_rx_partial_checksum,
 };
 
 void frame_drop(struct worker *worker, struct frame *frame, enum counter reason)
@@ -36,18 +36,18 @@ static inline uint64_t mix(uint64_t a, uint64_t b)
 }
 
 uint64_t key_hash(const struct worker *worker, const struct address *remote, const struct address *local,
-		  uint16_t remote_port, uint16_t local_port)
+                  uint16_t remote_port, uint16_t local_port)
 {
 	uint64_t k0 = worker->table_secret.k0, k1 = worker->table_secret.k1;
 	uint64_t ports = (uint64_t)remote_port << 16 | local_port;
 	uint64_t addresses = mix(remote->halves[0] ^ k0, remote->halves[1] ^ k1) ^
-			     mix(local->halves[0] ^ k1 ^ 0x9e3779b97f4a7c15, local->halves[1] ^ k0);
+	                     mix(local->halves[0] ^ k1 ^ 0x9e3779b97f4a7c15, local->halves[1] ^ k0);
 	return mix(addresses ^ k0, ports ^ k1 ^ 0xa0761d6478bd642f);
 }
 
 static bool key_matches(const struct worker *worker, const struct flow *flow, enum side side,
-			const struct address *remote, const struct address *local, uint16_t remote_port,
-			uint16_t local_port)
+                        const struct address *remote, const struct address *local, uint16_t remote_port,
+                        uint16_t local_port)
 {
 	if (side == SIDE_CLIENT) {
 		const struct vip *vip = &worker->vips[flow->vip];
@@ -60,7 +60,7 @@ static bool key_matches(const struct worker *worker, const struct flow *flow, en
 }
 
 struct flow *flow_find(struct worker *worker, uint64_t hash, const struct address *remote, const struct address *local,
-		       uint16_t remote_port, uint16_t local_port, enum side *side)
+                       uint16_t remote_port, uint16_t local_port, enum side *side)
 {
 	flow_ref refs[2 * FLOW_TABLE_WAYS];
 	unsigned found = flow_table_candidates(&worker->flow_table, hash, refs);
@@ -92,7 +92,7 @@ bool pool_contains(const struct worker *worker, const struct address *address)
 /* Whose flow a packet is, independent of where it arrived: the router side tells it by our port, the client side by a
  * hash under a key that all workers share. */
 static unsigned owner(const struct worker *worker, const struct address *remote, const struct address *local,
-		      uint16_t remote_port, uint16_t local_port)
+                      uint16_t remote_port, uint16_t local_port)
 {
 	if (pool_contains(worker, local))
 		return local_port % worker->count;
@@ -107,10 +107,10 @@ static unsigned owner(const struct worker *worker, const struct address *remote,
 static bool give_to_owner(struct worker *worker, struct frame *frame, const struct arrival *arrival)
 {
 	const struct packet *p = &arrival->packet;
-	unsigned to = arrival->kind == PACKET_TCP ? owner(worker, &p->source, &p->destination, p->source_port,
-							  p->destination_port)
-						  : owner(worker, &p->quoted.destination, &p->quoted.source,
-							  p->quoted.destination_port, p->quoted.source_port);
+	unsigned to = arrival->kind == PACKET_TCP
+	                  ? owner(worker, &p->source, &p->destination, p->source_port, p->destination_port)
+	                  : owner(worker, &p->quoted.destination, &p->quoted.source, p->quoted.destination_port,
+	                          p->quoted.source_port);
 	if (to == worker->index)
 		return false;
 	if (worker->io.hand_over(worker->io.context, frame, to))
@@ -144,20 +144,20 @@ static void receive_stray(struct worker *worker, struct frame *frame, const stru
 
 /* An ended flow that still translates makes way for a new connection of the same client address and port. */
 static void receive_lingering(struct worker *worker, struct flow *flow, enum side side, struct frame *frame,
-			      struct packet *packet)
+                              struct packet *packet)
 {
 	uint8_t handshake = packet->flags & (TCP_SYN | TCP_ACK | TCP_RST);
 	if (side == SIDE_CLIENT && handshake == TCP_SYN && !(packet->flags & TCP_FIN))
 		receive_stray(worker, frame, packet, flow);
 	else if (side == SIDE_CLIENT && handshake == TCP_ACK && !worker->refuse_new &&
-		 handshake_ack(worker, frame, packet, flow->vip, flow))
+	         handshake_ack(worker, frame, packet, flow->vip, flow))
 		return;
 	else
 		splice_receive_late(worker, flow, side, frame, packet);
 }
 
 static void receive_flow(struct worker *worker, struct flow *flow, enum side side, struct frame *frame,
-			 struct packet *packet)
+                         struct packet *packet)
 {
 	if (__builtin_expect(!worker->vips[flow->vip].held, 0)) {
 		frame_drop(worker, frame, counter_drop_vip_not_held);
@@ -195,8 +195,8 @@ static void receive_one(struct worker *worker, struct frame *frame, struct arriv
 		return;
 	}
 	enum side side;
-	struct flow *flow = flow_find(worker, arrival->hash, &packet->source, &packet->destination,
-				      packet->source_port, packet->destination_port, &side);
+	struct flow *flow = flow_find(worker, arrival->hash, &packet->source, &packet->destination, packet->source_port,
+	                              packet->destination_port, &side);
 	if (flow)
 		receive_flow(worker, flow, side, frame, packet);
 	else
@@ -214,8 +214,8 @@ void worker_receive(struct worker *worker, struct frame *frames, unsigned n, uin
 		struct packet *p = &arrival->packet;
 		arrival->kind = packet_parse(frames[i].data, frames[i].len, !frames[i].checked, p);
 		if (arrival->kind == PACKET_TCP) {
-			arrival->hash = key_hash(worker, &p->source, &p->destination, p->source_port,
-						 p->destination_port);
+			arrival->hash =
+			    key_hash(worker, &p->source, &p->destination, p->source_port, p->destination_port);
 			flow_table_prefetch(&worker->flow_table, arrival->hash);
 		}
 	}

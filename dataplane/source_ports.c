@@ -56,7 +56,8 @@ static size_t ring_bytes(const struct source_pool *pool)
 bool source_ports_open(struct source_ports *ports, const struct source_pool *pool)
 {
 	*ports = (struct source_ports){0};
-	void *ring = mmap(NULL, ring_bytes(pool), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *ring =
+	    mmap(NULL, ring_bytes(pool), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (ring == MAP_FAILED)
 		return false;
 	ports->rested = ring;
@@ -71,7 +72,7 @@ void source_ports_close(struct source_ports *ports, const struct source_pool *po
 }
 
 bool source_ports_take(struct source_ports *ports, const struct source_pool *pool, uint32_t now, uint32_t *pair,
-		       bool *rested)
+                       bool *rested)
 {
 	*rested = true;
 	if (ports->never_used < pool->pair_count) {

@@ -16,10 +16,10 @@ enum { SOURCE_PORT_REST_MS = 60000 };
 struct source_pool {
 	struct address *addresses;
 	uint32_t address_count;
-	uint16_t port_first;  /* the first of this worker's ports */
-	uint16_t port_step;   /* the number of workers */
-	uint32_t port_count;  /* for each address */
-	uint32_t pair_count;  /* addresses * ports */
+	uint16_t port_first; /* the first of this worker's ports */
+	uint16_t port_step;  /* the number of workers */
+	uint32_t port_count; /* for each address */
+	uint32_t pair_count; /* addresses * ports */
 };
 
 /* Toward one router host and port. */
@@ -27,8 +27,8 @@ struct source_ports {
 	struct {
 		uint32_t pair;
 		uint32_t released; /* ms, wraps */
-	} *rested; /* ring of pair_count; NULL: not open. Untouched pages take no memory. */
-	uint32_t never_used; /* pairs from here on */
+	} * rested;                /* ring of pair_count; NULL: not open. Untouched pages take no memory. */
+	uint32_t never_used;       /* pairs from here on */
 	uint32_t first, count;
 };
 
@@ -42,7 +42,7 @@ void source_ports_close(struct source_ports *ports, const struct source_pool *po
 
 /* Takes the oldest pair; false: none is free. `*rested` tells whether it had its 60 s of rest. */
 bool source_ports_take(struct source_ports *ports, const struct source_pool *pool, uint32_t now, uint32_t *pair,
-		       bool *rested);
+                       bool *rested);
 void source_ports_release(struct source_ports *ports, const struct source_pool *pool, uint32_t pair, uint32_t now);
 
 static inline uint16_t source_pool_port(const struct source_pool *pool, uint32_t pair)

@@ -1,6 +1,6 @@
-/* The fast path. A packet of a spliced flow is rewritten in place and sent on: addresses, ports, one delta, SACK blocks,
- * window, TTL, checksums (RFC 1624); never the payload. The endpoints do loss recovery, flow control and keepalive among
- * themselves; no spliced packet is answered, but for a SYN (see receive_control). */
+/* The fast path. A packet of a spliced flow is rewritten in place and sent on: addresses, ports, one delta, SACK
+ * blocks, window, TTL, checksums (RFC 1624); never the payload. The endpoints do loss recovery, flow control and
+ * keepalive among themselves; no spliced packet is answered, but for a SYN (see receive_control). */
 #include "dataplane/core.h"
 
 #include <endian.h>
@@ -110,10 +110,10 @@ static uint64_t rewrite_to_client(const struct worker *worker, const struct flow
 }
 
 void splice_forward(struct worker *worker, struct flow *flow, enum side side, struct frame *frame,
-		    struct packet *packet, uint32_t ack, uint16_t window)
+                    struct packet *packet, uint32_t ack, uint16_t window)
 {
-	uint64_t diff = side == SIDE_CLIENT ? rewrite_to_router(worker, flow, packet)
-					    : rewrite_to_client(worker, flow, packet);
+	uint64_t diff =
+	    side == SIDE_CLIENT ? rewrite_to_router(worker, flow, packet) : rewrite_to_client(worker, flow, packet);
 	diff += change32(packet->tcp + 8, ack);
 	diff += change16(packet->tcp + 14, window);
 	uint16_t checksum;
@@ -180,7 +180,7 @@ static void note_fin(struct worker *worker, struct flow *flow, enum side side, c
 }
 
 void splice_note(struct worker *worker, struct flow *flow, enum side side, const struct packet *packet, uint32_t ack,
-		 uint32_t window)
+                 uint32_t window)
 {
 	struct flow_half *half = &flow->half[side];
 	bool fin = packet->flags & TCP_FIN;
@@ -191,7 +191,7 @@ void splice_note(struct worker *worker, struct flow *flow, enum side side, const
 	half->acked = newest ? ack : half->acked;
 	half->window = newest ? window : half->window;
 	if (__builtin_expect(fin || (flow->flags & (FINS | DOUBTS)), 0)) {
-		flow->flags &= (uint16_t)~(side == SIDE_CLIENT ? FLOW_RST_DOUBT_CLIENT : FLOW_RST_DOUBT_ROUTER);
+		flow->flags &= (uint16_t) ~(side == SIDE_CLIENT ? FLOW_RST_DOUBT_CLIENT : FLOW_RST_DOUBT_ROUTER);
 		note_fin(worker, flow, side, packet);
 	}
 }
@@ -204,8 +204,7 @@ void splice_end_if_closed(struct worker *worker, struct flow *flow)
 
 /* ---- packets ---- */
 
-void splice_reset(struct worker *worker, struct flow *flow, enum side side, struct frame *frame,
-		  struct packet *packet)
+void splice_reset(struct worker *worker, struct flow *flow, enum side side, struct frame *frame, struct packet *packet)
 {
 	/* Numbers are noted unchecked on the fast path, so `end` counts only as far as the receiver's window goes. */
 	bool exact = packet->seq == flow->half[!side].acked || packet->seq == flow->half[side].end;
@@ -232,13 +231,13 @@ void splice_reset(struct worker *worker, struct flow *flow, enum side side, stru
  * with the router host's last acknowledgement, whereupon the client resets (RFC 9293 3.10.7.3) and the RST ends the
  * flow. Forwarded, the SYN might open a connection at a router host that has forgotten too, past the election. */
 static void receive_control(struct worker *worker, struct flow *flow, enum side side, struct frame *frame,
-			    struct packet *packet)
+                            struct packet *packet)
 {
 	if (packet->flags & TCP_RST)
 		splice_reset(worker, flow, side, frame, packet);
 	else if ((packet->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && side == SIDE_CLIENT)
 		challenge(worker, flow, frame, packet, flow->half[SIDE_ROUTER].end + flow->delta,
-			  flow->half[SIDE_ROUTER].acked, counter_drop_stray_syn);
+		          flow->half[SIDE_ROUTER].acked, counter_drop_stray_syn);
 	else if (packet->flags & TCP_SYN)
 		frame_drop(worker, frame, counter_drop_stray_syn);
 	else
@@ -246,7 +245,7 @@ static void receive_control(struct worker *worker, struct flow *flow, enum side 
 }
 
 void splice_receive(struct worker *worker, struct flow *flow, enum side side, struct frame *frame,
-		    struct packet *packet)
+                    struct packet *packet)
 {
 	if (packet->ttl <= 1) {
 		frame_drop(worker, frame, counter_drop_ttl);
@@ -284,7 +283,7 @@ static bool is_last_word(const struct flow *flow, const struct packet *packet)
 }
 
 void splice_receive_late(struct worker *worker, struct flow *flow, enum side side, struct frame *frame,
-			 struct packet *packet)
+                         struct packet *packet)
 {
 	if (side == SIDE_CLIENT && !is_last_word(flow, packet)) {
 		frame_drop(worker, frame, counter_drop_after_close);

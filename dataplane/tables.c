@@ -18,7 +18,7 @@ static bool table_init(struct table *table, const struct tables *tables)
 }
 
 bool tables_init(struct tables *tables, uint32_t hosts_max, uint32_t routes_max, uint32_t pairs_max,
-		 const struct siphash_key *key)
+                 const struct siphash_key *key)
 {
 	uint32_t buckets = 1;
 	while (buckets < routes_max)
@@ -59,7 +59,8 @@ void table_clear(struct table *table)
 	table->epoch++;
 }
 
-static uint32_t *bucket_of(const struct tables *tables, struct table *table, const char *name, size_t len, bool wildcard)
+static uint32_t *bucket_of(const struct tables *tables, struct table *table, const char *name, size_t len,
+                           bool wildcard)
 {
 	struct siphash_key key = {tables->key.k0 ^ wildcard, tables->key.k1};
 	struct table_bucket *bucket = &table->buckets[siphash(&key, name, len) & tables->bucket_mask];
@@ -69,7 +70,7 @@ static uint32_t *bucket_of(const struct tables *tables, struct table *table, con
 }
 
 static struct table_route *find(const struct tables *tables, struct table *table, const char *name, size_t len,
-				bool wildcard)
+                                bool wildcard)
 {
 	for (uint32_t i = *bucket_of(tables, table, name, len, wildcard); i != TABLE_END; i = table->routes[i].next) {
 		struct table_route *route = &table->routes[i];
@@ -97,7 +98,7 @@ static void cluster_remove(struct table *table, uint32_t slot)
 		if (cluster->hosts[i] == slot) {
 			cluster->host_count--;
 			memmove(&cluster->hosts[i], &cluster->hosts[i + 1],
-				(cluster->host_count - i) * sizeof(cluster->hosts[0]));
+			        (cluster->host_count - i) * sizeof(cluster->hosts[0]));
 			return;
 		}
 	}
@@ -117,13 +118,13 @@ static bool apply_host(struct tables *tables, struct table *table, const struct 
 		cluster->hosts[cluster->host_count++] = message->slot;
 	}
 	*host = (struct table_host){
-		.present = true,
-		.healthy = message->healthy,
-		.http_port = message->http_port,
-		.https_port = message->https_port,
-		.cluster = message->cluster,
-		.generation = message->generation,
-		.address = message->address,
+	    .present = true,
+	    .healthy = message->healthy,
+	    .http_port = message->http_port,
+	    .https_port = message->https_port,
+	    .cluster = message->cluster,
+	    .generation = message->generation,
+	    .address = message->address,
 	};
 	return true;
 }
@@ -212,7 +213,7 @@ static void apply_route_gone(struct tables *tables, struct table *table, const s
 static bool apply_listener(struct tables *tables, struct table *table, const struct message_listener *message)
 {
 	struct message_share share = {
-		.pair = message->pair, .cluster = message->cluster, .weight = 10000, .http = 1, .https = 1};
+	    .pair = message->pair, .cluster = message->cluster, .weight = 10000, .http = 1, .https = 1};
 	bool present = message->cluster != CLUSTER_NONE;
 	if (!pairs_valid(tables, &share, 1))
 		return false;

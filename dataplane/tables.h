@@ -23,7 +23,7 @@ struct table_host {
 
 struct table_cluster {
 	uint16_t host_count;
-	uint16_t turn; /* where the next search among equals begins */
+	uint16_t turn;                     /* where the next search among equals begins */
 	uint32_t hosts[CLUSTER_HOSTS_MAX]; /* slots */
 };
 
@@ -70,17 +70,17 @@ struct tables {
 	struct siphash_key key;
 	struct pair_credit *credits; /* by pair slot */
 
-	bool ready; /* the first sync was applied */
-	uint64_t start;         /* control's start number that is listened to */
+	bool ready;     /* the first sync was applied */
+	uint64_t start; /* control's start number that is listened to */
 	uint32_t next_sequence;
-	bool lost;              /* a gap: nothing is believed until the next SYNC_BEGIN */
+	bool lost; /* a gap: nothing is believed until the next SYNC_BEGIN */
 	unsigned batch_count;
 	struct message batch[MESSAGE_BATCH_MAX];
 };
 
 /* False: out of memory. */
 bool tables_init(struct tables *tables, uint32_t hosts_max, uint32_t routes_max, uint32_t pairs_max,
-		 const struct siphash_key *key);
+                 const struct siphash_key *key);
 void tables_free(struct tables *tables);
 
 /* The route for a name: exact first, then the wildcard that covers its first label. NULL: none. */

@@ -12,10 +12,10 @@ static void list_vips(struct worker *worker)
 		const struct config_listener *listener = &worker->config->listeners[l];
 		for (unsigned a = 0; a < listener->address_count && worker->vip_count < VIPS_MAX; a++)
 			worker->vips[worker->vip_count++] = (struct vip){
-				.address = listener->addresses[a],
-				.port = listener->port,
-				.listener = (uint16_t)l,
-				.held = true,
+			    .address = listener->addresses[a],
+			    .port = listener->port,
+			    .listener = (uint16_t)l,
+			    .held = true,
 			};
 	}
 }
@@ -48,7 +48,8 @@ static bool take_memory(struct worker *worker)
 	worker->free_flow_count = flows;
 	worker->free_young_count = youngs;
 	worker->free_large_count = large;
-	return flow_table_init(&worker->flow_table, flows * 2) && timer_wheel_init(&worker->timers, flows, worker->now) &&
+	return flow_table_init(&worker->flow_table, flows * 2) &&
+	       timer_wheel_init(&worker->timers, flows, worker->now) &&
 	       tombstones_init(&worker->tombstones, config->limits.connection_rate * BIRTHS_REMEMBERED_S) &&
 	       source_pool_init(&worker->pool, config, worker->index, worker->count) &&
 	       tables_init(&worker->tables, hosts, config->limits.routes, config->limits.pairs, &worker->table_secret);

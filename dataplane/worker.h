@@ -21,10 +21,10 @@ struct worker;
 struct frame {
 	uint8_t *data;
 	uint16_t len;
-	uint16_t room;    /* bytes that fit at `data` */
-	uint8_t port;     /* received on; on sending: leaves by */
-	bool checked;     /* the device has verified the checksums */
-	void *handle;     /* the shell's (an mbuf) */
+	uint16_t room; /* bytes that fit at `data` */
+	uint8_t port;  /* received on; on sending: leaves by */
+	bool checked;  /* the device has verified the checksums */
+	void *handle;  /* the shell's (an mbuf) */
 };
 
 struct worker_io {

@@ -130,8 +130,7 @@ static void names_and_sources(void **state)
 	               "belongs to \"source\": \"push\" and \"watch\" only");
 	assert_refused("{\"name\":\"a\",\"source\":\"push\",\"hold_minutes\":1441}", "$.hold_minutes",
 	               "1441 is out of range");
-	assert_refused("{\"name\":\"a\",\"source\":\"static\",\"state\":\"off\"}", "$.state",
-	               "\"off\" is not known");
+	assert_refused("{\"name\":\"a\",\"source\":\"static\",\"state\":\"off\"}", "$.state", "\"off\" is not known");
 
 	struct json_faults faults = {0};
 	struct cluster_spec *spec = read_named("{\"source\":\"static\"}", "ose1", &faults);
