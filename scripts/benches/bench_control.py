@@ -126,6 +126,12 @@ class Watcher(threading.Thread):
                 self.seen.append((time.monotonic(), applied))
             time.sleep(LOOK_SECONDS)
 
+    def count(self) -> int:
+        """What was seen last."""
+        if not self.is_alive():
+            raise ProgramError("control does not answer any more")
+        return self.seen[-1][1]
+
     def __enter__(self) -> Watcher:
         self.start()
         await_true(lambda: self.seen, PATIENCE, "the workers' counters are known", LOOK_SECONDS)
@@ -157,8 +163,8 @@ def _prefer_worker(pid: int) -> None:
     raise ProgramError("the dataplane has no thread of a worker")
 
 
-def _domain(cluster: Cluster) -> str:
-    return f"{cluster.name}.bulk.test"
+def _api(cluster: Cluster) -> str:
+    return f"api-{cluster.name}"
 
 
 @dataclass
@@ -171,7 +177,7 @@ class Run:
     balancer: Balancer = field(default_factory=Balancer)
 
     def set_up(self) -> None:
-        """The network, the router hosts, the API servers without a Route."""
+        """The network and the router hosts."""
         for other in glob.glob("/run/pointsman-*/supervisor.sock"):
             Programs(os.path.dirname(other)).end()  # it would start its programs again in our namespaces
         network.up()
@@ -182,8 +188,6 @@ class Run:
         certificates.make_authority(f"{self.run_dir}/certs")
         for service in servers.prepare(self.run_dir, int(names.other_cores().split(",", maxsplit=1)[0])):
             self.programs.add(service)
-        for cluster in CLUSTERS:
-            self.programs.add(apis.service(self.run_dir, cluster, {"pods": apis.pods(cluster)}))
 
     def tear_down(self) -> None:
         """Ends all programs and removes the network."""
@@ -193,19 +197,22 @@ class Run:
     def measure(self, size: int) -> Figures:
         """Everything for one size."""
         figures = Figures(size)
-        for cluster in CLUSTERS:
-            api = apis.standin(self.run_dir, cluster)
-            await_true(api.state, PATIENCE, f"the API server of {cluster.name} answers")
-            loaded = api.state()["objects"]["routes"]
-            api.act("load", count=size - loaded, first=loaded, namespaces=NAMESPACES, domain=_domain(cluster))
-            api.close()
+        self._start_apis(size)
         self._table(figures)
         self._first(figures)
         self._changes(figures)
         self._again(figures)
-        for name in (CONTROL, DATAPLANE):
+        for name in (CONTROL, DATAPLANE, *map(_api, CLUSTERS)):
             self.programs.stop(name, patience=30)
         return figures
+
+    def _start_apis(self, size: int) -> None:
+        for cluster in CLUSTERS:
+            self.programs.add(apis.service(self.run_dir, cluster, {"pods": apis.pods(cluster)}))
+            api = apis.standin(self.run_dir, cluster)
+            await_true(api.state, PATIENCE, f"the API server of {cluster.name} answers")
+            api.act("load", count=size, namespaces=NAMESPACES, domain=f"{cluster.name}.bulk.test")
+            api.close()
 
     def _services(self, routes: int) -> list[Service]:
         """pointsman with room for so many Routes, and no memory of earlier ones."""
@@ -254,10 +261,10 @@ class Run:
         made: list[float] = []
         pid = self._pid(CONTROL)
         with Watcher() as watcher:
-            before, cpu, begin = watcher.seen[-1][1], _cpu_seconds(pid), time.monotonic()
+            before, cpu, begin = watcher.count(), _cpu_seconds(pid), time.monotonic()
             for cluster in CLUSTERS:
                 made += _change(apis.standin(self.run_dir, cluster), figures.routes)
-                await_true(lambda: watcher.seen[-1][1] >= before + len(made), PATIENCE, "the changes are applied")
+                await_true(lambda: watcher.count() >= before + len(made), PATIENCE, "the changes are applied")
             figures.changes_cpu = (_cpu_seconds(pid) - cpu) / (time.monotonic() - begin)
         if watcher.seen[-1][1] != before + len(made):
             raise VoidError(f"{len(made)} changes were made, the workers applied {watcher.seen[-1][1] - before}: "

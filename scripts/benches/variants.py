@@ -130,9 +130,8 @@ def pointsman(place: Place) -> Variant:
 def haproxy(place: Place) -> Variant:
     """TCP mode: waits for the request's head, chooses by its Host field, then passes bytes on."""
     directory = _directory(place, "haproxy")
-    _write(f"{directory}/hosts.map", "".join(
-        f"{host} {cluster.name}\n" for cluster in reversed(names.CLUSTERS)
-        for host in cluster.terminated if not host.startswith("*")))
+    hosts = {host: cluster.name for cluster in names.CLUSTERS for host in cluster.terminated if "*" not in host}
+    _write(f"{directory}/hosts.map", "".join(f"{host} {cluster}\n" for host, cluster in hosts.items()))
     text = HAPROXY.format(vip=names.VIP, dir=directory)
     for cluster in names.CLUSTERS:
         text += f"\nbackend {cluster.name}\n"
