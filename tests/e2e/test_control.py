@@ -109,7 +109,7 @@ def test_control_killed_during_load(rig: Rig) -> None:
     held = [Held("only2.ch") for _ in range(7)]
     before = truth_of(rig)
     assert before["203.0.113.21"][1] == 7
-    with Load("only1.ch", threads=4, rate=200) as load:
+    with Load("only1.ch") as load:
         pid = rig.programs.pid(CONTROL)
         rig.signal(CONTROL, signal.SIGKILL)
         await_true(lambda: rig.programs.pid(CONTROL) not in (None, pid), 5, "control is started again")
@@ -137,7 +137,7 @@ def test_host_that_fails_while_control_is_dead(rig: Rig) -> None:
     rig.dirty = True
     rig.programs.stop(CONTROL, signal.SIGKILL)
     rig.host_stop("203.0.113.12")  # before the load: what it serves at that moment nobody can save
-    with Load("only1.ch", threads=4, rate=200) as load:
+    with Load("only1.ch") as load:
         assert {fetch("only1.ch").field("router") for _ in range(20)} == {"203.0.113.11"}
         rig.programs.start(CONTROL)
         await_true(lambda: not rig.hosts()["203.0.113.12"]["healthy"], TRUE_SECONDS + 1,
