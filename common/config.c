@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/crc32c.h"
 #include "common/hostname.h"
 #include "common/json_reader.h"
 
@@ -73,6 +74,8 @@ static void set_defaults(struct config *config)
 	strcpy(config->admin.listen, "127.0.0.1:8089");
 	config->admin.listen_address = address_from_v4(htonl(INADDR_LOOPBACK));
 	config->admin.listen_port = 8089;
+	config->admin.requests_per_second = 200;
+	config->log.sample = 100;
 	strcpy(config->paths.run, "/run/pointsman");
 	strcpy(config->paths.state, "/var/lib/pointsman");
 }
@@ -477,8 +480,42 @@ static void read_allowed_hosts(struct config *config, struct reader *reader)
 	}
 }
 
+static void read_tls(struct config *config, struct reader *admin)
+{
+	struct reader reader;
+	json_t *value = reader_field(admin, "tls");
+	if (!value)
+		return;
+	reader_open(&reader, value, admin->faults, "$.admin.tls");
+	read_path(&reader, "certificate", config->admin.tls_certificate, sizeof(config->admin.tls_certificate));
+	read_path(&reader, "key", config->admin.tls_key, sizeof(config->admin.tls_key));
+	if (!config->admin.tls_certificate[0] != !config->admin.tls_key[0])
+		reader_fault(&reader, config->admin.tls_key[0] ? "certificate" : "key", "the path of a PEM file",
+		             "is missing");
+	reader_close(&reader);
+}
+
+static void read_log(struct config *config, struct reader *root)
+{
+	static const char *const formats[] = {"text", "json", NULL};
+	static const char *const modes[] = {"off", "sampled", "full", NULL};
+	struct reader reader;
+	int json = config->log.json, mode = (int)config->log.connections;
+	uint64_t sample = config->log.sample;
+	reader_open(&reader, reader_field(root, "log"), root->faults, "$.log");
+	reader_choice(&reader, "format", formats, false, &json);
+	reader_choice(&reader, "connections", modes, false, &mode);
+	reader_number(&reader, "sample", 1, 1000000, &sample);
+	read_path(&reader, "connections_file", config->log.connections_file, sizeof(config->log.connections_file));
+	reader_close(&reader);
+	config->log.json = json;
+	config->log.connections = (unsigned)mode;
+	config->log.sample = (uint32_t)sample;
+}
+
 static void read_admin(struct config *config, struct reader *root)
 {
+	static const char *const roles[] = {"none", "viewer", "operator", "admin", NULL};
 	struct reader reader;
 	reader_open(&reader, reader_field(root, "admin"), root->faults, "$.admin");
 	if (read_text(&reader, "listen", config->admin.listen, sizeof(config->admin.listen), false) &&
@@ -490,6 +527,16 @@ static void read_admin(struct config *config, struct reader *root)
 	config->admin.allow_from_count =
 	    read_prefixes(&reader, "allow_from", false, false, config->admin.allow_from, CONFIG_CIDRS_MAX);
 	read_allowed_hosts(config, &reader);
+	config->admin.metrics_from_count =
+	    read_prefixes(&reader, "metrics_from", false, false, config->admin.metrics_from, CONFIG_CIDRS_MAX);
+	int loopback = (int)config->admin.loopback;
+	reader_choice(&reader, "loopback", roles, false, &loopback);
+	config->admin.loopback = (unsigned)loopback;
+	read_path(&reader, "tokens", config->admin.tokens, sizeof(config->admin.tokens));
+	uint64_t rate = config->admin.requests_per_second;
+	reader_number(&reader, "requests_per_second", 1, 100000, &rate);
+	config->admin.requests_per_second = (uint32_t)rate;
+	read_tls(config, &reader);
 	reader_close(&reader);
 	if (!config_address_is_loopback(&config->admin.listen_address) && config->admin.allow_from_count == 0)
 		reader_fault(&reader, "listen", "a loopback address, or prefixes in $.admin.allow_from",
@@ -522,6 +569,7 @@ static void read_root(struct config *config, json_t *value, struct json_faults *
 	read_timeouts(config, &root);
 	read_limits(config, &root);
 	read_admin(config, &root);
+	read_log(config, &root);
 	read_paths(config, &root);
 	read_clusters(config, &root);
 	reader_close(&root);
@@ -540,6 +588,7 @@ struct config *config_parse(const char *text, size_t len, const char *name, stru
 	if (!config)
 		abort();
 	set_defaults(config);
+	config->print = (uint64_t)crc32c(text, len) << 32 | (uint32_t)len | 1;
 	read_root(config, value, &faults);
 	json_decref(value);
 	bool failed = faults.count > 0;

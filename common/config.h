@@ -93,12 +93,28 @@ struct config {
 		struct prefix allow_from[CONFIG_CIDRS_MAX];
 		unsigned allowed_host_count;
 		char *allowed_hosts[CONFIG_CIDRS_MAX];
+		unsigned metrics_from_count; /* who may read /metrics without a token */
+		struct prefix metrics_from[CONFIG_CIDRS_MAX];
+		unsigned loopback;                /* enum role that a peer on loopback has without a token; 0: none */
+		char tokens[CONFIG_PATH_MAX + 1]; /* the file of tokens; "": tokens in paths.state */
+		char tls_certificate[CONFIG_PATH_MAX + 1]; /* PEM, "": no TLS */
+		char tls_key[CONFIG_PATH_MAX + 1];
+		uint32_t requests_per_second; /* 200: of one peer address */
 	} admin;
+
+	struct {           /* "log" */
+		bool json; /* "format": "text" or "json" */
+		enum { CONNECTION_LOG_OFF, CONNECTION_LOG_SAMPLED, CONNECTION_LOG_FULL } connections;
+		uint32_t sample;                            /* 100: of "sampled", each so many-th connection */
+		char connections_file[CONFIG_PATH_MAX + 1]; /* "": standard error */
+	} log;
 
 	struct {                                 /* "paths" */
 		char run[CONFIG_PATH_MAX + 1];   /* "/run/pointsman": run file, sockets */
 		char state[CONFIG_PATH_MAX + 1]; /* "/var/lib/pointsman": state file */
 	} paths;
+
+	uint64_t print; /* of the file's bytes: the same number for the same file, never 0 */
 
 	json_t *clusters; /* as read, an array; owned; never NULL */
 };

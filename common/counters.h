@@ -77,6 +77,7 @@
 	X(ended_fin, "spliced connections ended by FIN on both sides")                                                 \
 	X(ended_rst, "spliced connections ended by RST")                                                               \
 	X(ended_idle, "spliced connections ended by the idle limit")                                                   \
+	X(ended_closed, "connections ended by the operator")                                                           \
 	X(ended_vip_lost, "connections ended because their VIP went away")                                             \
 	X(ended_join, "connections reset because joining took too long")                                               \
 	X(port_reused_early, "source port used again within 60 s")                                                     \
@@ -85,6 +86,7 @@
 	X(message_applied, "control messages applied")                                                                 \
 	X(message_discarded, "control messages discarded: older start, broken, or without a sync")                     \
 	X(event_lost, "events to control lost: ring full")                                                             \
+	X(record_lost, "records of connections for control lost: ring full")                                           \
 	X(ask_lost, "questions to the kernel's neighbour table lost: ring full or rate exceeded")
 
 #define COUNTERS_GAUGES(X)                                                                                             \

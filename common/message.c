@@ -15,11 +15,14 @@ static const uint16_t body_sizes[] = {
     [MESSAGE_LISTENER] = sizeof(struct message_listener),
     [MESSAGE_SYNC_END] = sizeof(struct message_end),
     [MESSAGE_BATCH_END] = sizeof(struct message_end),
+    [MESSAGE_LOG] = sizeof(struct message_log),
+    [MESSAGE_CONNECTIONS] = sizeof(struct message_connections),
+    [MESSAGE_EXPLAIN] = sizeof(struct message_explain),
 };
 
 uint32_t message_size(uint16_t type)
 {
-	if (type < MESSAGE_SYNC_BEGIN || type > MESSAGE_BATCH_END)
+	if (type < MESSAGE_SYNC_BEGIN || type > MESSAGE_EXPLAIN)
 		return 0;
 	return (uint32_t)offsetof(struct message, end) + body_sizes[type];
 }
@@ -64,6 +67,45 @@ static bool route_valid(const struct message_route *route)
 	return true;
 }
 
+static bool listener_valid(const struct message_listener *listener)
+{
+	return listener->listener < LISTENERS_MAX &&
+	       (listener->cluster < CLUSTERS_MAX || listener->cluster == CLUSTER_NONE);
+}
+
+static bool connections_valid(const struct message_connections *connections)
+{
+	return connections->query != 0 && connections->action <= CONNECTIONS_CLOSE &&
+	       connections->client_length <= 128 &&
+	       (connections->cluster < CLUSTERS_MAX || connections->cluster == CLUSTER_NONE);
+}
+
+static bool explain_valid(const struct message_explain *explain)
+{
+	return explain->query != 0 && explain->listener < LISTENERS_MAX &&
+	       (explain->name.len ? name_valid(&explain->name) : explain->name.text[0] == '\0');
+}
+
+static bool body_valid(const struct message *message)
+{
+	switch (message->type) {
+	case MESSAGE_HOST:
+		return host_valid(&message->host);
+	case MESSAGE_ROUTE:
+		return route_valid(&message->route);
+	case MESSAGE_ROUTE_GONE:
+		return message->route_gone.wildcard <= 1 && name_valid(&message->route_gone.name);
+	case MESSAGE_LISTENER:
+		return listener_valid(&message->listener);
+	case MESSAGE_CONNECTIONS:
+		return connections_valid(&message->connections);
+	case MESSAGE_EXPLAIN:
+		return explain_valid(&message->explain);
+	default:
+		return true;
+	}
+}
+
 enum message_fault message_check(const struct message *message)
 {
 	if (message->version != MESSAGE_VERSION)
@@ -72,15 +114,5 @@ enum message_fault message_check(const struct message *message)
 		return MESSAGE_BAD_TYPE;
 	if (message->crc != message_crc(message))
 		return MESSAGE_BAD_CRC;
-	bool valid = true;
-	if (message->type == MESSAGE_HOST)
-		valid = host_valid(&message->host);
-	else if (message->type == MESSAGE_ROUTE)
-		valid = route_valid(&message->route);
-	else if (message->type == MESSAGE_ROUTE_GONE)
-		valid = message->route_gone.wildcard <= 1 && name_valid(&message->route_gone.name);
-	else if (message->type == MESSAGE_LISTENER)
-		valid = message->listener.listener < LISTENERS_MAX &&
-		        (message->listener.cluster < CLUSTERS_MAX || message->listener.cluster == CLUSTER_NONE);
-	return valid ? MESSAGE_OK : MESSAGE_BAD_VALUE;
+	return body_valid(message) ? MESSAGE_OK : MESSAGE_BAD_VALUE;
 }

@@ -9,7 +9,14 @@
  * (and counts) what is older than the announced start (struct shared_header.control_start) until the SYNC_BEGIN of
  * that start, and after a gap in the sequence, which it reports, until the next SYNC_BEGIN.
  *
- * worker -> control, one ring per worker: struct event. A full ring drops the event, counted. */
+ * LOG, CONNECTIONS and EXPLAIN ("commands") stand outside of tables, resyncs and batches: they take effect at once,
+ * wherever they stand in the sequence, under the same rules about start and gaps. Every worker gets every query and
+ * answers it by records (common/record.h), the last of which is RECORD_QUERY_END. A worker works on QUERIES_AT_ONCE
+ * queries at a time, a little between two bursts; QUERIES_WAITING more wait in order, and those behind are refused in
+ * their RECORD_QUERY_END. A query that falls into a gap of the sequence is never answered: who asks waits with a limit.
+ * The SYNC_BEGIN of a new start drops all queries of the one before, unanswered.
+ *
+ * worker -> control, two rings per worker: struct event, struct record. A full ring drops the event, counted. */
 #ifndef PM_MESSAGE_H
 #define PM_MESSAGE_H
 
@@ -20,8 +27,10 @@
 #include "hostname.h"
 
 enum {
-	MESSAGE_VERSION = 1,
+	MESSAGE_VERSION = 2,
 	MESSAGE_BATCH_MAX = 64,
+	QUERIES_AT_ONCE = 4,
+	QUERIES_WAITING = 16,
 	ROUTE_CLUSTERS_MAX = 16, /* clusters that serve one host name */
 	CLUSTERS_MAX = 64,
 	LISTENERS_MAX = 64,
@@ -38,6 +47,9 @@ enum message_type {
 	MESSAGE_LISTENER,       /* control -> worker: default cluster of a listener */
 	MESSAGE_SYNC_END,       /* control -> worker: swap the table in */
 	MESSAGE_BATCH_END,      /* control -> worker: apply what came since the last end */
+	MESSAGE_LOG,            /* control -> worker: which connections are recorded; at once, outside of tables */
+	MESSAGE_CONNECTIONS,    /* control -> worker: list, count or close connections; answered by records */
+	MESSAGE_EXPLAIN,        /* control -> worker: what would be decided for a name; answered by records */
 };
 
 struct message_end {
@@ -91,6 +103,43 @@ struct message_listener {
 	uint32_t pair;     /* counters for it, or SLOT_NONE */
 };
 
+/* Which connections are recorded without being asked for. Nothing is, until the first one; a worker keeps what it was
+ * told last when control goes. What is left out by these numbers does not count as lost. */
+struct message_log {
+	uint32_t every;              /* 0: no RECORD_ENDED; N: that of each Nth connection */
+	uint32_t refused_per_second; /* at most so many RECORD_REFUSED a second of each worker; 0: none */
+};
+
+enum {
+	CONNECTIONS_LIST,  /* a RECORD_LISTED for each, up to `limit` */
+	CONNECTIONS_CLOSE, /* RST to both sides as at the idle limit; to the client alone before a router host is
+	                    * joined. Ended ones that still translate (lingering) are left alone. No RECORD_LISTED. */
+};
+
+/* Which connections: all that fit every field that is set. */
+struct message_connections {
+	uint32_t query;        /* echoed; never 0 */
+	uint8_t action;        /* CONNECTIONS_LIST or CONNECTIONS_CLOSE */
+	uint8_t client_length; /* bits of the prefix `client`, 0 (any) to 128; an IPv4 /24 has 120 */
+	uint16_t cluster;      /* of the elected router host; CLUSTER_NONE: any */
+	uint32_t pair; /* slots; SLOT_NONE: any. A route is asked for by the pairs of its clusters, a query each */
+	uint32_t host;
+	uint32_t min_age; /* ms since the handshake */
+	uint32_t limit;   /* RECORD_LISTED at most, in no order; the others that fit are only counted */
+	struct address client;
+	uint64_t id; /* of one connection, see struct record_connection; 0: any */
+};
+
+/* What would a new connection with this name get, now? Changes nothing. */
+struct message_explain {
+	uint32_t query;    /* echoed; never 0 */
+	uint16_t listener; /* index in the configuration's order */
+	uint8_t reserved[2];
+	struct address client; /* no rule of today looks at it */
+	struct hostname name;  /* len 0: none is given */
+	uint8_t reserved_tail[1];
+};
+
 struct message {
 	uint32_t crc; /* CRC-32C of the bytes behind it, as many as message_size says */
 	uint16_t version;
@@ -105,13 +154,24 @@ struct message {
 		struct message_route route;
 		struct message_route_gone route_gone;
 		struct message_listener listener;
+		struct message_log log;
+		struct message_connections connections;
+		struct message_explain explain;
 	};
 };
 
 _Static_assert(sizeof(struct hostname) == 255, "hostname has no padding");
 _Static_assert(sizeof(struct message_share) == 12, "share has no hidden padding");
 _Static_assert(sizeof(struct message_host) == 32, "host has no hidden padding");
+_Static_assert(sizeof(struct message_connections) == 48, "connections has no hidden padding");
+_Static_assert(sizeof(struct message_explain) == 280, "explain has no hidden padding");
 _Static_assert(sizeof(struct message) % 8 == 0 && sizeof(struct message) <= 512, "a ring element");
+
+/* Is it one that takes effect at once, outside of tables: MESSAGE_LOG, MESSAGE_CONNECTIONS, MESSAGE_EXPLAIN? */
+static inline bool message_is_command(uint16_t type)
+{
+	return type >= MESSAGE_LOG && type <= MESSAGE_EXPLAIN;
+}
 
 /* Bytes of a message of this type, header included; 0 for an unknown type. */
 uint32_t message_size(uint16_t type);

@@ -12,22 +12,23 @@
 
 #include "counters.h"
 #include "message.h"
+#include "vips.h"
 
 #define SHARED_ZONE  "pm_shared"
 #define SHARED_MAGIC 0x706f696e74736d6eULL /* "pointsmn" */
 
 enum {
-	SHARED_VERSION = 1,
+	SHARED_VERSION = 2,
 	PORTS_MAX = 16,
 	WORKERS_MAX = 64,
-	VIPS_MAX = 256, /* (address, port) pairs of all listeners */
 	CACHE_LINE = 64,
 };
 
-/* Names of the rings, with the worker's number: control -> worker (struct message), worker -> control (struct event).
- */
+/* Names of the rings, with the worker's number: control -> worker (struct message), worker -> control (struct event,
+ * struct record). */
 #define SHARED_RING_MESSAGES "pm_msg_%u"
 #define SHARED_RING_EVENTS   "pm_evt_%u"
+#define SHARED_RING_RECORDS  "pm_rec_%u"
 
 typedef _Atomic uint64_t shared_u64;
 
@@ -74,13 +75,16 @@ struct shared_header {
 	uint32_t header_size; /* sizeof(struct shared_header): catches another build */
 	uint32_t counter_total;
 	uint64_t size; /* of the whole zone, bytes */
-	uint32_t worker_count, port_count, vip_count;
+	uint32_t worker_count, port_count, reserved;
 	uint32_t hosts_max, pairs_max, routes_max;
 	uint64_t tsc_hz;
 	uint64_t started_at;                   /* Unix time, ms */
 	uint64_t worker_offset, worker_stride; /* from the start of the zone */
 	uint64_t host_directory_offset, pair_directory_offset;
 	shared_u64 control_start;      /* announced by control before its SYNC_BEGIN */
+	shared_u64 config_print;       /* of the file that runs: config_print */
+	shared_u64 config_refused;     /* of the last file that was refused; its errors are in the log */
+	struct vip_table vips;         /* entries behind `count` may be half written */
 	shared_u64 vip_held[VIPS_MAX]; /* 1: the kernel holds the address (main thread writes, workers read) */
 	struct shared_port ports[PORTS_MAX];
 };

@@ -1,254 +1,232 @@
-/* The HTTP side of the admin API: see the header. */
+/* The HTTP side of the admin API: see the header. Order: upgrade, waits, requests, connections, the loop. */
 #include "control/admin_http.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <microhttpd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "common/hostname.h"
 #include "common/log.h"
+#include "control/admin_connections.h"
+#include "control/admin_listen.h"
+#include "control/admin_response.h"
 #include "control/api.h"
 #include "control/control.h"
+#include "control/tls.h"
+#include "control/websocket.h"
 
 enum {
-	CONNECTIONS_MAX = 256,
-	IDLE_SECONDS = 10,     /* a connection that says nothing */
+	IDLE_SECONDS = 10,     /* a connection on which nothing moves */
 	BODIES_MAX = 64 << 20, /* bytes of all bodies that are being received */
+	DRAIN_MAX = 64 << 10,  /* a refused request's body that is read, so that the answer is seen */
 	APPLY_WAIT_MS = 1000,  /* how long an answer waits for the workers */
-	LISTEN_BACKLOG = 128,
+	LATER_WAIT_MS = 60000, /* and for anything else */
+	TICK_MS = 1000,
+	FLUSH_RUNS = 4,
+	MEMORY_PER_CONNECTION = 64 << 10, /* the head must fit into less than half */
+	LOG_LINES_MAX = 10,               /* of libmicrohttpd in LOG_WINDOW_MS: strangers can cause them */
+	LOG_WINDOW_MS = 60000,
 };
 
 /* One request, from its head to the end of its answer. */
 struct exchange {
-	struct exchange *next, *previous; /* in the list of those that wait for the workers */
+	struct exchange *next, *previous; /* in the list of those that wait */
 	struct admin_http *http;
 	struct MHD_Connection *connection;
+	struct admin_connection *tracked;
 	struct api_request request;
-	bool refused;     /* `reply` was made before the body came */
-	bool replied;     /* `reply` is complete but for the wait */
-	bool waiting;     /* suspended */
-	uint64_t give_up; /* monotonic ms */
+	bool refused;            /* `reply` was made before the body came */
+	bool replied;            /* `reply` is complete but for the wait */
+	bool waiting;            /* suspended */
+	struct api_later *later; /* what it waits for, if not for the workers */
+	uint64_t give_up;        /* monotonic ms */
 	struct api_reply reply;
 	char *body;
-	size_t room;
+	size_t room, drained;
+	struct MHD_UpgradeResponseHandle *upgraded;
 };
 
 struct admin_http {
 	struct control *control;
 	struct event_loop *loop;
 	struct MHD_Daemon *daemon;
+	struct tls *tls; /* NULL: plain HTTP */
 	struct event_fd source;
 	struct event_timer timer;  /* libmicrohttpd's own */
 	struct event_timer waiter; /* for answers that have waited long enough */
+	struct event_timer tick;   /* for connections that take too long, and the certificate */
 	struct exchange waiting;   /* head of the list */
-	size_t body_bytes;         /* of all exchanges */
+	struct admin_connections connections;
+	size_t body_bytes; /* of all exchanges */
+	bool stopping;
+	bool wanted; /* to run again at once */
+	unsigned log_lines;
+	uint64_t log_since;
 };
-
-/* ---- the listening socket ---- */
-
-static socklen_t make_sockaddr(const struct address *address, uint16_t port, struct sockaddr_storage *out)
-{
-	*out = (struct sockaddr_storage){0};
-	if (address_is_v4(address)) {
-		struct sockaddr_in *in = (struct sockaddr_in *)out;
-		*in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port)};
-		in->sin_addr.s_addr = address_v4(address);
-		return sizeof(*in);
-	}
-	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)out;
-	*in6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = htons(port)};
-	memcpy(&in6->sin6_addr, address->bytes, 16);
-	return sizeof(*in6);
-}
-
-static bool read_sockaddr(const struct sockaddr *from, struct address *address, uint16_t *port)
-{
-	if (from->sa_family == AF_INET) {
-		const struct sockaddr_in *in = (const struct sockaddr_in *)from;
-		*address = address_from_v4(in->sin_addr.s_addr);
-		*port = ntohs(in->sin_port);
-		return true;
-	}
-	if (from->sa_family != AF_INET6)
-		return false;
-	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)from;
-	memcpy(address->bytes, &in6->sin6_addr, 16);
-	*port = ntohs(in6->sin6_port);
-	return true;
-}
-
-static bool local_address(int fd, struct address *address, uint16_t *port)
-{
-	struct sockaddr_storage local;
-	socklen_t len = sizeof(local);
-	return getsockname(fd, (struct sockaddr *)&local, &len) == 0 &&
-	       read_sockaddr((const struct sockaddr *)&local, address, port);
-}
-
-/* The socket that the process before this one left, or -1. */
-static int inherited(const struct config *config)
-{
-	const char *text = getenv(ADMIN_FD_VARIABLE);
-	if (!text)
-		return -1;
-	int fd = atoi(text), listening = 0;
-	socklen_t len = sizeof(listening);
-	struct address address;
-	uint16_t port;
-	unsetenv(ADMIN_FD_VARIABLE);
-	if (fd <= STDERR_FILENO || getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) != 0 || !listening)
-		return -1;
-	if (local_address(fd, &address, &port) && address_equal(&address, &config->admin.listen_address) &&
-	    port == config->admin.listen_port) {
-		fcntl(fd, F_SETFD, FD_CLOEXEC);
-		return fd;
-	}
-	close(fd);
-	return -1;
-}
-
-int admin_listen(const struct config *config)
-{
-	struct sockaddr_storage address;
-	socklen_t len = make_sockaddr(&config->admin.listen_address, config->admin.listen_port, &address);
-	int one = 1, fd = inherited(config);
-	if (fd >= 0)
-		return fd;
-	fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd >= 0)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (fd >= 0 && address.ss_family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-	if (fd >= 0 && bind(fd, (const struct sockaddr *)&address, len) == 0 && listen(fd, LISTEN_BACKLOG) == 0)
-		return fd;
-	log_error("admin API cannot listen on %s: %s; choose a free address in admin.listen", config->admin.listen,
-	          strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}
-
-/* ---- header fields ---- */
-
-bool admin_host_allowed(const struct config *config, const char *host, const struct address *local)
-{
-	struct hostname name;
-	struct address address;
-	char text[HOSTNAME_MAX + 1];
-	if (!host || !hostname_set_authority(&name, (const uint8_t *)host, strlen(host)))
-		return false;
-	for (unsigned i = 0; i < config->admin.allowed_host_count; i++)
-		if (strcmp(config->admin.allowed_hosts[i], name.text) == 0)
-			return true;
-	if (strcmp(name.text, "localhost") == 0)
-		return config_address_is_loopback(local);
-	bool brackets = name.text[0] == '[';
-	snprintf(text, sizeof(text), "%.*s", (int)name.len - 2 * brackets, name.text + brackets);
-	return address_parse(text, &address) && address_equal(&address, local);
-}
-
-bool admin_origin_allowed(const struct config *config, const char *origin, const struct address *local)
-{
-	if (!origin)
-		return true;
-	const char *host = strstr(origin, "://");
-	return host && (strncmp(origin, "http://", 7) == 0 || strncmp(origin, "https://", 8) == 0) &&
-	       admin_host_allowed(config, host + 3, local);
-}
 
 static const char *header(struct MHD_Connection *connection, const char *name)
 {
 	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
 
-static const char *query(struct MHD_Connection *connection, const char *name)
+/* libmicrohttpd has something to do that no descriptor tells it. */
+static void run_soon(struct admin_http *http)
 {
-	return MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, name);
+	http->wanted = true;
+	event_timer_set(http->loop, &http->timer, clock_monotonic_ms());
+}
+
+/* ---- upgrade ---- */
+
+static void release(void *context)
+{
+	struct exchange *exchange = context;
+	run_soon(exchange->http);
+	MHD_upgrade_action(exchange->upgraded, MHD_UPGRADE_ACTION_CLOSE);
+}
+
+static void upgraded(void *context, struct MHD_Connection *connection, void *slot, const char *early, size_t early_len,
+                     MHD_socket fd, struct MHD_UpgradeResponseHandle *handle)
+{
+	struct exchange *exchange = context;
+	exchange->upgraded = handle;
+	admin_connection_enter(exchange->tracked, ADMIN_UPGRADED, clock_monotonic_ms());
+	websockets_adopt(exchange->http->control->websockets, fd, &exchange->reply.identity, early, early_len, release,
+	                 exchange);
+}
+
+/* The answer to a handshake; NULL: exchange->reply is a refusal instead. */
+static struct MHD_Response *make_upgrade(struct exchange *exchange)
+{
+	char accept[WEBSOCKET_ACCEPT_MAX];
+	struct api_reply refusal;
+	const struct websocket_handshake handshake = {
+	    .upgrade = header(exchange->connection, "Upgrade"),
+	    .connection = header(exchange->connection, "Connection"),
+	    .key = header(exchange->connection, "Sec-WebSocket-Key"),
+	    .version = header(exchange->connection, "Sec-WebSocket-Version"),
+	};
+	if (strcmp(exchange->request.method, "GET") != 0) {
+		exchange->reply = api_problem(426, "this address speaks WebSocket");
+		return NULL;
+	}
+	if (!websocket_check(exchange->http->control->websockets, &handshake, &refusal, accept)) {
+		exchange->reply = refusal;
+		return NULL;
+	}
+	struct MHD_Response *response = MHD_create_response_for_upgrade(upgraded, exchange);
+	if (!response)
+		return NULL;
+	MHD_add_response_header(response, "Upgrade", "websocket");
+	MHD_add_response_header(response, "Sec-WebSocket-Accept", accept);
+	admin_response_harden(response);
+	return response;
 }
 
 /* ---- answers ---- */
 
-static struct MHD_Response *make_response(const struct api_reply *reply)
-{
-	const char *type = reply->status >= 400 ? "application/problem+json" : "application/json";
-	struct MHD_Response *response;
-	if (reply->json) {
-		size_t len = json_dumpb(reply->json, NULL, 0, JSON_INDENT(2));
-		char *text = malloc(len + 1);
-		if (!text)
-			return NULL;
-		json_dumpb(reply->json, text, len, JSON_INDENT(2));
-		text[len++] = '\n'; /* for people at a terminal */
-		response = MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE);
-	} else {
-		type = "text/plain; charset=utf-8";
-		response = MHD_create_response_from_buffer(strlen(reply->text), (char *)(uintptr_t)reply->text,
-		                                           MHD_RESPMEM_PERSISTENT);
-	}
-	if (!response)
-		return NULL;
-	MHD_add_response_header(response, "Content-Type", type);
-	MHD_add_response_header(response, "Cache-Control", "no-store");
-	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-	if (reply->allow[0] != '\0')
-		MHD_add_response_header(response, "Allow", reply->allow);
-	return response;
-}
-
 static enum MHD_Result send_reply(struct exchange *exchange)
 {
 	struct api_reply *reply = &exchange->reply;
-	if (reply->revision > 0)
+	struct MHD_Response *response = reply->upgrade ? make_upgrade(exchange) : NULL;
+	if (reply->write)
 		json_object_set_new(reply->json, "applied",
 		                    json_boolean(control_applied(exchange->http->control, reply->revision)));
-	struct MHD_Response *response = make_response(reply);
+	if (!response)
+		response = admin_response(reply);
 	if (!response)
 		return MHD_NO;
+	admin_connection_enter(exchange->tracked, ADMIN_ANSWER, clock_monotonic_ms());
 	enum MHD_Result result = MHD_queue_response(exchange->connection, reply->status, response);
 	MHD_destroy_response(response);
 	return result;
 }
 
-/* ---- the wait for the workers ---- */
+/* ---- waiting ---- */
 
-static void resume(struct exchange *exchange)
+static void wait_until(struct exchange *exchange, uint64_t give_up)
+{
+	struct admin_http *http = exchange->http;
+	exchange->give_up = give_up;
+	if (!http->waiter.armed || http->waiter.at > give_up)
+		event_timer_set(http->loop, &http->waiter, give_up);
+	if (exchange->waiting)
+		return;
+	exchange->waiting = true;
+	exchange->next = &http->waiting;
+	exchange->previous = http->waiting.previous;
+	exchange->previous->next = exchange;
+	http->waiting.previous = exchange;
+	admin_connection_enter(exchange->tracked, ADMIN_WAIT, clock_monotonic_ms());
+	MHD_suspend_connection(exchange->connection);
+}
+
+static void leave_list(struct exchange *exchange)
 {
 	exchange->waiting = false;
 	exchange->next->previous = exchange->previous;
 	exchange->previous->next = exchange->next;
+}
+
+/* libmicrohttpd calls on_request again, soon. */
+static void resume(struct exchange *exchange)
+{
+	leave_list(exchange);
+	run_soon(exchange->http);
 	MHD_resume_connection(exchange->connection);
+}
+
+/* True if the workers have still to apply what was written. */
+static bool is_unapplied(const struct exchange *exchange)
+{
+	const struct control *control = exchange->http->control;
+	return exchange->reply.write && control->shared && !control_applied(control, exchange->reply.revision);
+}
+
+static void later_done(void *context, struct api_reply reply)
+{
+	struct exchange *exchange = context;
+	exchange->later = NULL;
+	exchange->reply = reply;
+	exchange->replied = true;
+	if (is_unapplied(exchange))
+		wait_until(exchange, clock_monotonic_ms() + APPLY_WAIT_MS);
+	else if (exchange->waiting)
+		resume(exchange);
+}
+
+/* Nobody has answered in time. */
+static void give_up_later(struct exchange *exchange)
+{
+	api_later_forget(exchange->later);
+	exchange->later = NULL;
+	exchange->replied = true;
+	exchange->reply = exchange->http->stopping
+	                      ? api_problem(503, "pointsman-control ends or starts again: try again")
+	                      : api_problem(504, "this has taken too long; it may still happen");
 }
 
 static void run(struct admin_http *http);
 
-/* Ends the waits that are over: applied, too long, or (`all`) the dataplane is gone. */
+/* Ends the waits that are over: applied, too long, or (`all`) the dataplane is gone or we are. */
 static void end_waits(struct admin_http *http, bool all)
 {
 	uint64_t now = clock_monotonic_ms(), next = UINT64_MAX;
-	bool resumed = false;
 	for (struct exchange *exchange = http->waiting.next, *after; exchange != &http->waiting; exchange = after) {
 		after = exchange->next;
-		if (all || now >= exchange->give_up || control_applied(http->control, exchange->reply.revision)) {
+		bool over = all || now >= exchange->give_up;
+		if (exchange->later && over)
+			give_up_later(exchange);
+		if (over || (!exchange->later && !is_unapplied(exchange)))
 			resume(exchange);
-			resumed = true;
-		} else if (exchange->give_up < next) {
+		else if (exchange->give_up < next)
 			next = exchange->give_up;
-		}
 	}
 	if (next != UINT64_MAX)
 		event_timer_set(http->loop, &http->waiter, next);
-	if (resumed)
-		run(http);
 }
 
 static void waiter_fire(void *context)
@@ -261,20 +239,6 @@ static void applied_changed(void *context)
 	end_waits(context, false);
 }
 
-static void wait_for_workers(struct exchange *exchange)
-{
-	struct admin_http *http = exchange->http;
-	exchange->waiting = true;
-	exchange->give_up = clock_monotonic_ms() + APPLY_WAIT_MS;
-	exchange->next = &http->waiting;
-	exchange->previous = http->waiting.previous;
-	exchange->previous->next = exchange;
-	http->waiting.previous = exchange;
-	MHD_suspend_connection(exchange->connection);
-	if (!http->waiter.armed)
-		event_timer_set(http->loop, &http->waiter, exchange->give_up);
-}
-
 /* ---- requests ---- */
 
 static void refuse(struct exchange *exchange, struct api_reply reply)
@@ -283,59 +247,69 @@ static void refuse(struct exchange *exchange, struct api_reply reply)
 	exchange->reply = reply;
 }
 
-static bool fields_allowed(struct exchange *exchange)
+static enum MHD_Result take_query(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
 {
+	struct api_request *request = context;
+	if (request->query_count < API_QUERIES_MAX)
+		request->queries[request->query_count] = (struct api_query){name, value ? value : ""};
+	request->query_count++;
+	return MHD_YES;
+}
+
+static uint64_t announced(struct MHD_Connection *connection)
+{
+	const char *length = header(connection, "Content-Length");
+	return length ? strtoull(length, NULL, 10) : header(connection, "Transfer-Encoding") != NULL;
+}
+
+/* What Host, Origin and fetch metadata say. */
+static bool read_origin(struct exchange *exchange)
+{
+	struct api_request *request = &exchange->request;
 	const struct config *config = exchange->http->control->config;
-	const union MHD_ConnectionInfo *client =
-	    MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	const union MHD_ConnectionInfo *socket =
-	    MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	const char *host = header(exchange->connection, "Host"), *origin = header(exchange->connection, "Origin");
+	const char *site = header(exchange->connection, "Sec-Fetch-Site");
 	struct address local;
 	uint16_t port;
-	if (!client || !socket || !read_sockaddr(client->client_addr, &exchange->request.peer, &port) ||
-	    !local_address(socket->connect_fd, &local, &port)) {
-		refuse(exchange, api_problem(403, "the addresses of this connection cannot be read"));
+	request->peer = exchange->tracked->peer;
+	if (!admin_local_address(exchange->tracked->fd, &local, &port))
 		return false;
-	}
-	if (!admin_host_allowed(config, header(exchange->connection, "Host"), &local)) {
-		refuse(exchange,
-		       api_problem(403, "this Host is neither the listen address nor in admin.allowed_hosts of the "
-		                        "configuration file"));
-		return false;
-	}
-	if (!admin_origin_allowed(config, header(exchange->connection, "Origin"), &local)) {
-		refuse(exchange, api_problem(403, "requests of pages with another Origin are refused"));
-		return false;
-	}
+	request->foreign_host = !admin_host_allowed(config, host, &local);
+	request->foreign_origin = !admin_origin_allowed(config, origin, &local);
+	request->browser = origin || site;
+	request->same_origin = (site && strcmp(site, "same-origin") == 0) ||
+	                       (!site && admin_origin_same(origin, host, exchange->http->tls != NULL));
 	return true;
 }
 
 static void begin(struct exchange *exchange, const char *method, const char *path)
 {
 	struct api_reply reply;
-	const char *length = header(exchange->connection, "Content-Length");
+	struct MHD_Connection *connection = exchange->connection;
 	exchange->request = (struct api_request){
 	    .method = method,
 	    .path = path,
-	    .limit = query(exchange->connection, "limit"),
-	    .offset = query(exchange->connection, "offset"),
-	    .content_type = header(exchange->connection, "Content-Type"),
+	    .content_type = header(connection, "Content-Type"),
+	    .authorization = header(connection, "Authorization"),
+	    .cookie = header(connection, "Cookie"),
+	    .if_match = header(connection, "If-Match"),
+	    .if_none_match = header(connection, "If-None-Match"),
+	    .accept = header(connection, "Accept"),
+	    .tls = exchange->http->tls != NULL,
+	    .announced_len = announced(connection),
 	};
-	if (!fields_allowed(exchange))
-		return;
-	if (!api_accept(exchange->http->control, &exchange->request, &reply))
+	MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, take_query, &exchange->request);
+	if (!read_origin(exchange))
+		refuse(exchange, api_problem(403, "the addresses of this connection cannot be read"));
+	else if (!api_accept(exchange->http->control, &exchange->request, &reply))
 		refuse(exchange, reply);
-	else if (length && strtoull(length, NULL, 10) > API_BODY_MAX)
-		refuse(exchange, api_problem(413, "the body may have 16 MiB"));
 }
 
-/* Appends a piece of the body, or refuses; a refused request's body is read and forgotten. */
+/* Appends a piece of the body, or refuses. */
 static void take_body(struct exchange *exchange, const char *data, size_t len)
 {
 	struct admin_http *http = exchange->http;
 	struct api_request *request = &exchange->request;
-	if (exchange->refused)
-		return;
 	if (len > API_BODY_MAX - request->body_len) {
 		refuse(exchange, api_problem(413, "the body may have 16 MiB"));
 		return;
@@ -357,40 +331,71 @@ static void take_body(struct exchange *exchange, const char *data, size_t len)
 	request->body = exchange->body;
 }
 
+/* A refused request's body is read and forgotten, up to a point: who is still sending would not see the answer. */
+static enum MHD_Result drain(struct exchange *exchange, size_t len)
+{
+	exchange->drained += len;
+	return exchange->drained > API_BODY_MAX + DRAIN_MAX ? MHD_NO : MHD_YES;
+}
+
+/* True if the reply is there; else it comes later. */
+static bool handle(struct exchange *exchange, const char *method, const char *path)
+{
+	exchange->request.method = method;
+	exchange->request.path = path;
+	exchange->reply = api_handle(exchange->http->control, &exchange->request);
+	if (exchange->reply.later) {
+		exchange->later = exchange->reply.later;
+		exchange->reply = (struct api_reply){0};
+		api_later_await(exchange->later, later_done, exchange);
+		if (exchange->later)
+			wait_until(exchange, clock_monotonic_ms() + LATER_WAIT_MS);
+		return !exchange->waiting;
+	}
+	exchange->replied = true;
+	if (is_unapplied(exchange))
+		wait_until(exchange, clock_monotonic_ms() + APPLY_WAIT_MS);
+	return !exchange->waiting;
+}
+
+static enum MHD_Result on_head(struct admin_http *http, struct MHD_Connection *connection, const char *path,
+                               const char *method, void **slot)
+{
+	struct exchange *exchange = calloc(1, sizeof(*exchange));
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	if (!exchange || !info || !info->socket_context) {
+		free(exchange);
+		return MHD_NO;
+	}
+	exchange->http = http;
+	exchange->connection = connection;
+	exchange->tracked = info->socket_context;
+	admin_connection_enter(exchange->tracked, ADMIN_BODY, clock_monotonic_ms());
+	*slot = exchange;
+	begin(exchange, method, path);
+	/* Nothing of a large body that is not wanted is read. */
+	return exchange->refused && exchange->request.announced_len > DRAIN_MAX ? send_reply(exchange) : MHD_YES;
+}
+
 /* libmicrohttpd calls this when the head is there, then for each piece of the body, then once more, and again after a
  * suspended connection was resumed. */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *path,
                                   const char *method, const char *version, const char *data, size_t *len, void **slot)
 {
 	struct exchange *exchange = *slot;
-	if (!exchange) {
-		exchange = calloc(1, sizeof(*exchange));
-		if (!exchange)
-			return MHD_NO;
-		exchange->http = context;
-		exchange->connection = connection;
-		*slot = exchange;
-		begin(exchange, method, path);
-		/* Nothing of a body that is far too long is read. */
-		return exchange->refused && exchange->reply.status == 413 ? send_reply(exchange) : MHD_YES;
-	}
+	if (!exchange)
+		return on_head(context, connection, path, method, slot);
 	if (*len > 0) {
-		take_body(exchange, data, *len);
+		size_t count = *len;
 		*len = 0;
+		if (exchange->refused)
+			return drain(exchange, count);
+		take_body(exchange, data, count);
 		return MHD_YES;
 	}
-	if (!exchange->refused && !exchange->replied) {
-		struct control *control = exchange->http->control;
-		exchange->request.method = method;
-		exchange->request.path = path;
-		exchange->reply = api_handle(control, &exchange->request);
-		exchange->replied = true;
-		if (exchange->reply.revision > 0 && control->shared &&
-		    !control_applied(control, exchange->reply.revision)) {
-			wait_for_workers(exchange);
-			return MHD_YES;
-		}
-	}
+	if (!exchange->refused && !exchange->replied && !handle(exchange, method, path))
+		return MHD_YES;
 	return send_reply(exchange);
 }
 
@@ -401,15 +406,74 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 	struct exchange *exchange = *slot;
 	if (!exchange)
 		return;
-	if (exchange->waiting) {
-		exchange->next->previous = exchange->previous;
-		exchange->previous->next = exchange->next;
-	}
+	if (exchange->waiting)
+		leave_list(exchange);
+	if (exchange->later)
+		api_later_forget(exchange->later);
+	if (exchange->tracked->phase != ADMIN_UPGRADED)
+		admin_connection_enter(exchange->tracked, ADMIN_HEAD, clock_monotonic_ms());
 	http->body_bytes -= exchange->room;
-	json_decref(exchange->reply.json);
+	api_reply_free(&exchange->reply);
 	free(exchange->body);
 	free(exchange);
 	*slot = NULL;
+}
+
+/* ---- connections ---- */
+
+static enum MHD_Result on_accept(void *context, const struct sockaddr *from, socklen_t len)
+{
+	struct admin_http *http = context;
+	struct address peer;
+	uint16_t port;
+	return admin_read_sockaddr(from, &peer, &port) && admin_connections_admit(&http->connections, &peer) ? MHD_YES
+	                                                                                                     : MHD_NO;
+}
+
+static void on_connection(void *context, struct MHD_Connection *connection, void **slot,
+                          enum MHD_ConnectionNotificationCode code)
+{
+	struct admin_http *http = context;
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		if (*slot)
+			admin_connections_remove(*slot);
+		*slot = NULL;
+		return;
+	}
+	const union MHD_ConnectionInfo *client =
+	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const union MHD_ConnectionInfo *socket = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	struct address peer;
+	uint16_t port;
+	if (client && socket && admin_read_sockaddr(client->client_addr, &peer, &port))
+		*slot = admin_connections_add(&http->connections, &peer, socket->connect_fd, clock_monotonic_ms());
+}
+
+static void refresh_certificate(struct admin_http *http)
+{
+	char why[TLS_WHY_MAX];
+	const struct config *config = http->control->config;
+	if (!http->tls)
+		return;
+	switch (tls_refresh(http->tls, config->admin.tls_certificate, config->admin.tls_key, clock_monotonic_ms(), why)) {
+	case TLS_SAME:
+		break;
+	case TLS_CHANGED:
+		log_info("admin API: new certificate from %s", config->admin.tls_certificate);
+		break;
+	case TLS_BROKEN:
+		log_error("admin API: the certificate from before goes on: %s", why);
+		break;
+	}
+}
+
+static void tick_fire(void *context)
+{
+	struct admin_http *http = context;
+	refresh_certificate(http);
+	if (admin_connections_sweep(&http->connections, clock_monotonic_ms()) > 0)
+		run(http);
+	event_timer_set(http->loop, &http->tick, clock_monotonic_ms() + TICK_MS);
 }
 
 /* ---- the loop ---- */
@@ -417,8 +481,11 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 static void run(struct admin_http *http)
 {
 	MHD_UNSIGNED_LONG_LONG timeout;
+	http->wanted = false;
 	MHD_run(http->daemon);
-	if (MHD_get_timeout(http->daemon, &timeout) == MHD_YES)
+	if (http->wanted)
+		event_timer_set(http->loop, &http->timer, clock_monotonic_ms());
+	else if (MHD_get_timeout(http->daemon, &timeout) == MHD_YES)
 		event_timer_set(http->loop, &http->timer, clock_monotonic_ms() + timeout);
 	else
 		event_timer_cancel(http->loop, &http->timer);
@@ -434,12 +501,62 @@ static void ready(void *context, uint32_t events)
 	run(context);
 }
 
+/* Anybody can make libmicrohttpd complain: only so many lines each minute. */
 static void log_line(void *context, const char *format, va_list args)
 {
+	struct admin_http *http = context;
 	char line[300];
+	uint64_t now = clock_monotonic_ms();
+	if (now - http->log_since >= LOG_WINDOW_MS) {
+		http->log_since = now;
+		http->log_lines = 0;
+	}
+	if (++http->log_lines > LOG_LINES_MAX)
+		return;
 	vsnprintf(line, sizeof(line), format, args);
 	line[strcspn(line, "\n")] = '\0';
-	log_warning("admin API: %s", line);
+	log_warning("admin API: %s%s", line,
+	            http->log_lines == LOG_LINES_MAX ? " (more such lines are left out for a minute)" : "");
+}
+
+static size_t unescape(void *context, struct MHD_Connection *connection, char *text)
+{
+	return admin_unescape(text);
+}
+
+static bool open_tls(struct admin_http *http)
+{
+	char why[TLS_WHY_MAX];
+	const struct config *config = http->control->config;
+	if (config->admin.tls_certificate[0] == '\0')
+		return true;
+	http->tls = tls_open(config->admin.tls_certificate, config->admin.tls_key, why);
+	if (!http->tls) {
+		log_error("admin API: %s", why);
+		return false;
+	}
+	tls_serve(http->tls);
+	return true;
+}
+
+static struct MHD_Daemon *start_daemon(struct admin_http *http, int fd)
+{
+	const struct MHD_OptionItem tls_options[] = {
+	    {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITY},
+	    {MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, (void *)(uintptr_t)tls_retrieve},
+	    {MHD_OPTION_END, 0, NULL},
+	};
+	const struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
+	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG;
+	return MHD_start_daemon(flags | (http->tls ? MHD_USE_TLS : 0), 0, on_accept, http, on_request, http,
+	                        MHD_OPTION_EXTERNAL_LOGGER, log_line, http, MHD_OPTION_LISTEN_SOCKET, fd,
+	                        MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_NOTIFY_CONNECTION,
+	                        on_connection, http, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
+	                        MHD_OPTION_CONNECTION_LIMIT,
+	                        (unsigned)(ADMIN_CONNECTIONS_MAX + WEBSOCKET_CLIENTS_MAX + 32),
+	                        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CONNECTION,
+	                        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_ARRAY,
+	                        http->tls ? tls_options : none, MHD_OPTION_END);
 }
 
 struct admin_http *admin_http_start(struct control *control, struct event_loop *loop, int fd)
@@ -451,20 +568,24 @@ struct admin_http *admin_http_start(struct control *control, struct event_loop *
 	http->waiting.next = http->waiting.previous = &http->waiting;
 	http->timer = (struct event_timer){.fire = timer_fire, .context = http};
 	http->waiter = (struct event_timer){.fire = waiter_fire, .context = http};
-	http->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-	                                on_request, http, MHD_OPTION_EXTERNAL_LOGGER, log_line, NULL,
-	                                MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
-	                                MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-	                                MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_END);
+	http->tick = (struct event_timer){.fire = tick_fire, .context = http};
+	admin_connections_init(&http->connections);
+	if (!open_tls(http)) {
+		free(http);
+		return NULL;
+	}
+	http->daemon = start_daemon(http, fd);
 	const union MHD_DaemonInfo *info =
 	    http->daemon ? MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
 	if (!info) {
 		log_error("admin API cannot start: libmicrohttpd refuses");
+		tls_close(http->tls);
 		free(http);
 		return NULL;
 	}
 	http->source = (struct event_fd){.fd = info->epoll_fd, .ready = ready, .context = http};
 	event_loop_add(loop, &http->source, EPOLLIN);
+	event_timer_set(loop, &http->tick, clock_monotonic_ms() + TICK_MS);
 	control->applied_changed = applied_changed;
 	control->applied_context = http;
 	return http;
@@ -472,17 +593,22 @@ struct admin_http *admin_http_start(struct control *control, struct event_loop *
 
 void admin_http_flush(struct admin_http *http)
 {
+	http->stopping = true;
 	end_waits(http, true);
-	run(http);
+	/* What WebSockets have said last goes from a socket to a buffer, from there to TLS, and from there out. */
+	for (int i = 0; i < FLUSH_RUNS; i++)
+		run(http);
 }
 
 void admin_http_stop(struct admin_http *http)
 {
 	http->control->applied_changed = NULL;
-	end_waits(http, true);
+	admin_http_flush(http);
 	event_loop_remove(http->loop, &http->source);
 	MHD_stop_daemon(http->daemon);
 	event_timer_cancel(http->loop, &http->timer);
 	event_timer_cancel(http->loop, &http->waiter);
+	event_timer_cancel(http->loop, &http->tick);
+	tls_close(http->tls);
 	free(http);
 }

@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "control/claims.h"
 #include "control/derive.h"
+#include "control/tell.h"
 #include "control/weight.h"
 
 static void *allocate(size_t count, size_t size)
@@ -72,11 +73,18 @@ static enum hold_reason judge_routes(const struct state *state, const struct clu
 	return hold_routes(&question);
 }
 
-static void tell_held(const struct cluster *cluster, size_t count, const char *what, enum hold_reason reason)
+static struct journal_entry entry_of(const struct cluster *cluster, const char *kind, enum journal_level level)
 {
-	log_warning("cluster %s: %zu %s would go and are held: %s; they serve on until this is confirmed "
-	            "(POST /api/v1/clusters/%s/held/confirm) or they are back",
-	            cluster->spec->name, count, what, cluster_hold_text(reason), cluster->spec->name);
+	return (struct journal_entry){.kind = kind, .level = level, .object = "cluster", .cluster = cluster->spec->name};
+}
+
+static void tell_held(const struct state *state, const struct cluster *cluster, size_t count, const char *what,
+                      enum hold_reason reason)
+{
+	tell(state->journal, NULL, entry_of(cluster, "deletions_held", JOURNAL_WARNING),
+	     "cluster %s: %zu %s would go and are held: %s; they serve on until this is confirmed "
+	     "(POST /api/v1/clusters/%s/held/confirm) or they are back",
+	     cluster->spec->name, count, what, cluster_hold_text(reason), cluster->spec->name);
 }
 
 static bool is_held_by(enum hold_reason reason, bool counts)
@@ -108,10 +116,11 @@ static size_t take_out_routes(struct state *state, struct cluster *cluster, stru
 	}
 	hold_window_add(&cluster->routes_gone, unix_ms, counted);
 	if (held > 0)
-		tell_held(cluster, held, "routes", reason);
+		tell_held(state, cluster, held, "routes", reason);
 	if (expired > 0)
-		log_info("cluster %s: %zu held routes are gone: complete lists have said so for %u minutes",
-		         cluster->spec->name, expired, cluster->spec->hold_minutes);
+		tell(state->journal, NULL, entry_of(cluster, "held_gone", JOURNAL_INFO),
+		     "cluster %s: %zu held routes are gone: complete lists have said so for %u minutes",
+		     cluster->spec->name, expired, cluster->spec->hold_minutes);
 	return held + dropped + expired;
 }
 
@@ -132,8 +141,12 @@ static bool set_facts(struct pair *pair, const struct derived_route *route)
 {
 	char text[DERIVE_WARNING_MAX];
 	bool warned = derive_warning(route, text);
-	bool same = pair->created == route->first->created && pair->hold.reason == HOLD_NONE;
-	pair->created = route->first->created;
+	const struct observed_route *first = route->first;
+	bool same = pair->created == first->created && pair->hold.reason == HOLD_NONE &&
+	            pair->termination == first->termination && pair->insecure == first->insecure;
+	pair->created = first->created;
+	pair->termination = first->termination;
+	pair->insecure = first->insecure;
 	pair->hold = (struct hold){0};
 	return names_pair_warn(pair, warned ? text : NULL) || !same;
 }
@@ -351,8 +364,8 @@ static bool keep_host(struct cluster *cluster, struct host_spec *host, bool up, 
 }
 
 /* Appends to `hosts`, which has `*count` and room for CLUSTER_HOSTS_MAX, what stays of the cluster's others. */
-static void append_staying(struct cluster *cluster, struct host_spec *hosts, size_t *count, bool list, bool drains,
-                           int64_t unix_ms)
+static void append_staying(const struct state *state, struct cluster *cluster, struct host_spec *hosts, size_t *count,
+                           bool list, bool drains, int64_t unix_ms)
 {
 	size_t target = *count, held = 0;
 	enum hold_reason reason = judge_hosts(cluster, hosts, target, unix_ms);
@@ -367,7 +380,7 @@ static void append_staying(struct cluster *cluster, struct host_spec *hosts, siz
 		held += !was_held && host.hold.reason != HOLD_NONE;
 	}
 	if (held > 0)
-		tell_held(cluster, held, "router hosts", reason);
+		tell_held(state, cluster, held, "router hosts", reason);
 }
 
 /* Addresses that are ours are no router hosts. */
@@ -403,7 +416,7 @@ static bool adopt_hosts(struct state *state, struct cluster *cluster, const stru
 	size_t count;
 	struct host_spec *hosts = derive_hosts(observed, cluster->spec->name, &count);
 	leave_out_ours(cluster, config, hosts, &count);
-	append_staying(cluster, hosts, &count, list, true, clock->unix_ms);
+	append_staying(state, cluster, hosts, &count, list, true, clock->unix_ms);
 	if (count == cluster->spec->host_count && hosts_equal(hosts, cluster->spec->hosts, count)) {
 		free(hosts);
 		return false;
@@ -495,7 +508,7 @@ static bool hold_pushed_routes(struct state *state, struct cluster *cluster, str
 	}
 	hold_window_add(&cluster->routes_gone, unix_ms, counted);
 	if (held > 0)
-		tell_held(cluster, held, "routes", reason);
+		tell_held(state, cluster, held, "routes", reason);
 	free(gone);
 	return push->route_count > before;
 }
@@ -508,7 +521,7 @@ bool adopt_push(struct state *state, struct cluster *cluster, struct cluster_spe
 	push->hosts = reallocarray(push->hosts, CLUSTER_HOSTS_MAX, sizeof(*push->hosts));
 	if (!push->hosts)
 		abort();
-	append_staying(cluster, push->hosts, &push->host_count, true, false, clock->unix_ms);
+	append_staying(state, cluster, push->hosts, &push->host_count, true, false, clock->unix_ms);
 	return routes || push->host_count > count;
 }
 

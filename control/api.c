@@ -1,481 +1,102 @@
 /* The admin API: see the header. */
 #include "control/api.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "common/json_reader.h"
 #include "control/admin_json.h"
-#include "control/adopt.h"
-#include "control/cluster_json.h"
-#include "control/control.h"
+#include "control/auth.h"
+#include "control/endpoint.h"
+#include "control/page.h"
 
-enum { DETAIL_MAX = 600 };
+enum { REASON_MAX = 200 };
 
-#define CLUSTER_PREFIX "/api/v1/clusters/"
-#define WEIGHT_PATH    "/api/v1/routes/{}/clusters/{}/weight"
-#define PUSH_PREFIX    "/api/cluster/"
+static const struct endpoint_table api_index_table;
 
-static const char index_text[] =
-    "pointsman admin API\n"
-    "\n"
-    "GET    /api/v1/status           both programs, counters, ports, VIPs, state file, messages\n"
-    "GET    /api/v1/clusters         the clusters: source, hosts, routes, connections\n"
-    "GET    /api/v1/hosts            the router hosts: health and why, connections (?limit=N&offset=N)\n"
-    "GET    /api/v1/routes           the host names: weight and connections per cluster (?limit=N&offset=N)\n"
-    "GET    /api/v1/held             what would be gone but is held (?limit=N&offset=N)\n"
-    "GET    /api/v1/clusters/{name}  one cluster in the form that PUT takes\n"
-    "PUT    /api/v1/clusters/{name}  makes or replaces a cluster\n"
-    "PATCH  /api/v1/clusters/{name}  {\"state\": ..., \"new_routes\": ..., \"default_weight\": N}\n"
-    "DELETE /api/v1/clusters/{name}  removes a cluster\n"
-    "POST   /api/v1/clusters/{name}/held/confirm           what is held of the cluster goes\n"
-    "PUT    /api/v1/routes/{host}/clusters/{name}/weight   {\"weight\": N} wins over everything\n"
-    "DELETE /api/v1/routes/{host}/clusters/{name}/weight   takes that back\n"
-    "POST   /api/cluster/{key}       routes and router hosts from the plugin of a cluster with source push\n";
-
-enum { NAMES_MAX = 2, NAME_TEXT_MAX = HOSTNAME_MAX + 3 };
-
-struct call {
-	struct control *control;
-	const struct api_request *request;
-	char names[NAMES_MAX][NAME_TEXT_MAX]; /* what stands for {} in the address */
-	const char *name;                     /* of the cluster, or the key */
-	const char *who;                      /* for the log */
+static const struct endpoint_table *const tables[] = {
+    &api_index_table,
+    &api_access_table,
+    &api_status_table,
+    &api_config_table,
+    &api_cluster_table,
+    &api_cluster_state_table,
+    &api_host_table,
+    &api_system_table,
+    &api_route_table,
+    &api_shift_table,
+    &api_traffic_table,
+    &api_stats_table,
 };
 
-static const char *title_of(unsigned status)
-{
-	switch (status) {
-	case 400:
-		return "Bad Request";
-	case 403:
-		return "Forbidden";
-	case 404:
-		return "Not Found";
-	case 405:
-		return "Method Not Allowed";
-	case 409:
-		return "Conflict";
-	case 413:
-		return "Content Too Large";
-	case 415:
-		return "Unsupported Media Type";
-	case 507:
-		return "Insufficient Storage";
-	default:
-		return "Error";
-	}
-}
+enum { TABLES = sizeof(tables) / sizeof(tables[0]) };
 
 struct api_reply api_problem(unsigned status, const char *detail)
 {
-	return (struct api_reply){.status = status, .json = admin_problem(status, title_of(status), detail, NULL)};
+	return (struct api_reply){.status = status, .json = admin_problem(status, detail, NULL)};
 }
 
-__attribute__((format(printf, 2, 3))) static struct api_reply problem(unsigned status, const char *format, ...)
+void api_reply_free(struct api_reply *reply)
 {
-	char detail[DETAIL_MAX];
-	va_list args;
-	va_start(args, format);
-	vsnprintf(detail, sizeof(detail), format, args);
-	va_end(args);
-	return api_problem(status, detail);
+	json_decref(reply->json);
+	free(reply->owned);
+	if (reply->source)
+		reply->source->free(reply->source);
+	*reply = (struct api_reply){0};
 }
 
-/* 400 with all faults; frees them. The first one is the detail. */
-static struct api_reply faulty(struct json_faults *faults)
+/* ---- answers that come later ---- */
+
+struct api_later {
+	void (*done)(void *context, struct api_reply reply); /* NULL: not awaited yet */
+	void *context;
+	bool answered, forgotten;
+	struct api_reply reply; /* answered before it was awaited */
+};
+
+struct api_later *api_later_create(void)
 {
-	char detail[DETAIL_MAX];
-	const struct json_fault *first = &faults->list[0];
-	snprintf(detail, sizeof(detail), "%s: %s; expected %s", first->path, first->reason, first->expected);
-	struct api_reply reply = {.status = 400, .json = admin_problem(400, title_of(400), detail, faults)};
-	json_faults_free(faults);
-	return reply;
-}
-
-static struct api_reply not_saved(const struct control *control)
-{
-	return problem(507, "nothing was changed, because it could not be saved: %s", control->state_file.why);
-}
-
-static struct api_reply written(const struct control *control, unsigned status)
-{
-	uint64_t revision = control->state.revision;
-	return (struct api_reply){
-	    .status = status, .json = json_pack("{s:I}", "revision", (json_int_t)revision), .revision = revision};
-}
-
-/* ---- reading ---- */
-
-static struct api_reply get_index(struct call *call)
-{
-	return (struct api_reply){.status = 200, .text = index_text};
-}
-
-static struct api_reply get_status(struct call *call)
-{
-	return (struct api_reply){.status = 200, .json = admin_status(call->control)};
-}
-
-static struct api_reply get_clusters(struct call *call)
-{
-	return (struct api_reply){.status = 200, .json = admin_clusters(call->control)};
-}
-
-static bool read_count(const char *text, size_t *out)
-{
-	if (!text)
-		return true;
-	size_t len = strlen(text);
-	if (len == 0 || len > 9 || strspn(text, "0123456789") != len)
-		return false;
-	*out = strtoul(text, NULL, 10);
-	return true;
-}
-
-static struct api_reply get_page(struct call *call, json_t *(*view)(const struct control *, struct admin_page))
-{
-	struct admin_page page = {.offset = 0, .limit = SIZE_MAX};
-	if (!read_count(call->request->limit, &page.limit) || !read_count(call->request->offset, &page.offset))
-		return problem(400, "limit and offset must be numbers from 0 to 999999999");
-	return (struct api_reply){.status = 200, .json = view(call->control, page)};
-}
-
-static struct api_reply get_hosts(struct call *call)
-{
-	return get_page(call, admin_hosts);
-}
-
-static struct api_reply get_routes(struct call *call)
-{
-	return get_page(call, admin_routes);
-}
-
-static struct api_reply get_held(struct call *call)
-{
-	return get_page(call, admin_held);
-}
-
-static struct api_reply no_cluster(const char *name)
-{
-	char quoted[READER_TEXT_MAX];
-	return problem(404, "there is no cluster %s; GET /api/v1/clusters lists them", json_quote(name, quoted));
-}
-
-static struct api_reply get_cluster(struct call *call)
-{
-	const struct cluster *cluster = state_cluster(&call->control->state, call->name);
-	if (!cluster)
-		return no_cluster(call->name);
-	return (struct api_reply){.status = 200, .json = cluster_write(cluster->spec)};
-}
-
-/* ---- writing ---- */
-
-/* True if the replacement would take hosts and routes from their owner; `reply` says so. */
-static bool owner_conflict(const struct cluster *before, const struct cluster_spec *spec, struct api_reply *reply)
-{
-	if (before && before->spec->source != spec->source) {
-		*reply = problem(
-		    409,
-		    "cluster %s has source %s, which owns its router hosts and routes; DELETE it first to change "
-		    "its source",
-		    spec->name, cluster_source_name(before->spec->source));
-		return true;
-	}
-	if (spec->source == SOURCE_WATCH &&
-	    (spec->route_count > 0 || (spec->host_count > 0 && cluster_hosts_are_observed(spec)))) {
-		*reply =
-		    problem(409, "cluster %s has source watch: its API owns its routes%s; leave them out", spec->name,
-		            cluster_hosts_are_observed(spec)
-		                ? " and router hosts (unless \"routers\" has \"preset\": \"static\")"
-		                : "");
-		return true;
-	}
-	if (spec->source == SOURCE_PUSH && spec->host_count + spec->route_count > 0) {
-		*reply = problem(409,
-		                 "cluster %s has source push: its router hosts and routes come from pushes alone "
-		                 "(POST " PUSH_PREFIX "%s); leave out hosts and routes",
-		                 spec->name, spec->key);
-		return true;
-	}
-	return false;
-}
-
-/* What was pushed or observed stays when the settings of the cluster change; ids of hosts hang on the name, which is
- * the same.
- */
-static struct cluster_spec *with_owned(struct cluster_spec *settings, const struct cluster *before)
-{
-	const struct cluster_spec *pushed = before->spec;
-	struct cluster_spec *spec = cluster_copy_settings(settings);
-	spec->hosts = malloc(pushed->host_count * sizeof(*spec->hosts) + 1);
-	spec->routes = malloc(pushed->route_count * sizeof(*spec->routes) + 1);
-	if (!spec->hosts || !spec->routes)
+	struct api_later *later = calloc(1, sizeof(*later));
+	if (!later)
 		abort();
-	memcpy(spec->hosts, pushed->hosts, pushed->host_count * sizeof(*spec->hosts));
-	memcpy(spec->routes, pushed->routes, pushed->route_count * sizeof(*spec->routes));
-	spec->host_count = pushed->host_count;
-	spec->route_count = pushed->route_count;
-	cluster_free(settings);
-	return spec;
+	return later;
 }
 
-/* The cluster of the body, or NULL and `reply`. */
-static struct cluster_spec *read_body(struct call *call, struct api_reply *reply)
+void api_later_answer(struct api_later *later, struct api_reply reply)
 {
-	struct json_faults faults = {0};
-	struct cluster_spec *spec = NULL;
-	json_t *body = json_text_parse(call->request->body, call->request->body_len, &faults);
-	if (body)
-		spec = cluster_read(body, call->name, &faults, "$");
-	json_decref(body);
-	if (!spec)
-		*reply = faulty(&faults);
-	return spec;
-}
-
-static struct api_reply put_cluster(struct call *call)
-{
-	struct control *control = call->control;
-	struct api_reply reply;
-	struct json_faults faults = {0};
-	const struct cluster *before = state_cluster(&control->state, call->name);
-	struct cluster_spec *spec = read_body(call, &reply);
-	if (!spec)
-		return reply;
-	if (owner_conflict(before, spec, &reply)) {
-		cluster_free(spec);
-		return reply;
+	if (!later->done && !later->forgotten) {
+		later->answered = true;
+		later->reply = reply;
+		return;
 	}
-	if (before && !spec->state_given)
-		spec->state = before->spec->state;
-	if (before && (spec->source == SOURCE_PUSH ||
-	               (cluster_hosts_are_observed(spec) && cluster_hosts_are_observed(before->spec))))
-		spec = with_owned(spec, before);
-	if (!state_check(&control->state, spec, control->config, &faults)) {
-		cluster_free(spec);
-		return faulty(&faults);
+	if (later->forgotten)
+		api_reply_free(&reply);
+	else
+		later->done(later->context, reply);
+	free(later);
+}
+
+void api_later_await(struct api_later *later, void (*done)(void *context, struct api_reply reply), void *context)
+{
+	if (later->answered) {
+		struct api_reply reply = later->reply;
+		free(later);
+		done(context, reply);
+		return;
 	}
-	unsigned status = before ? 200 : 201;
-	if (!control_put(control, spec, before ? before->pushed_at : 0, call->who))
-		return not_saved(control);
-	return written(control, status);
+	later->done = done;
+	later->context = context;
 }
 
-static struct api_reply delete_cluster(struct call *call)
+void api_later_forget(struct api_later *later)
 {
-	if (!state_cluster(&call->control->state, call->name))
-		return no_cluster(call->name);
-	if (!control_delete(call->control, call->name, call->who))
-		return not_saved(call->control);
-	return written(call->control, 200);
-}
-
-/* The number in a field, if it is there. */
-static void patch_number(struct reader *reader, const char *field, uint8_t *out)
-{
-	uint64_t number;
-	if (reader_number(reader, field, 0, WEIGHT_MAX, &number))
-		*out = (uint8_t)number;
-}
-
-static struct api_reply patch_cluster(struct call *call)
-{
-	static const char *const states[] = {"staged", "active", "draining", "offline", NULL};
-	static const char *const new_routes[] = {"active", "parked", NULL};
-	struct json_faults faults = {0};
-	struct reader reader;
-	struct cluster *cluster = state_cluster(&call->control->state, call->name);
-	if (!cluster)
-		return no_cluster(call->name);
-	const struct cluster_spec *spec = cluster->spec;
-	struct cluster_settings settings = {spec->state, spec->parks_routes, spec->default_weight};
-	int state = (int)settings.state, parks = settings.parks_routes;
-	json_t *body = json_text_parse(call->request->body, call->request->body_len, &faults);
-	if (!body)
-		return faulty(&faults);
-	reader_open(&reader, body, &faults, "$");
-	reader_choice(&reader, "state", states, false, &state);
-	if (reader_choice(&reader, "new_routes", new_routes, false, &parks) && spec->source != SOURCE_WATCH)
-		reader_fault(&reader, "new_routes", "no such field", "belongs to \"source\": \"watch\" only");
-	patch_number(&reader, "default_weight", &settings.default_weight);
-	reader_close(&reader);
-	json_decref(body);
-	if (faults.count > 0)
-		return faulty(&faults);
-	settings.state = (enum cluster_state)state;
-	settings.parks_routes = parks;
-	if (!control_patch(call->control, cluster, &settings, call->who))
-		return not_saved(call->control);
-	return written(call->control, 200);
-}
-
-/* The pair that the address names, or NULL and `reply`. */
-static struct pair *find_pair(struct call *call, struct name **name, struct api_reply *reply)
-{
-	struct hostname host;
-	bool wildcard;
-	char quoted[READER_TEXT_MAX];
-	const struct cluster *cluster = state_cluster(&call->control->state, call->name);
-	if (!cluster) {
-		*reply = no_cluster(call->name);
-		return NULL;
-	}
-	bool valid = name_parse(call->names[0], &host, &wildcard);
-	*name = valid ? names_find_host(&call->control->state.names, &host, wildcard) : NULL;
-	struct pair *pair = *name ? names_pair(*name, cluster->index) : NULL;
-	if (!pair)
-		*reply = problem(404, "cluster %s has no route %s; GET /api/v1/routes lists them", call->name,
-		                 json_quote(call->names[0], quoted));
-	return pair;
-}
-
-static struct api_reply put_weight(struct call *call)
-{
-	struct json_faults faults = {0};
-	struct api_reply reply;
-	struct reader reader;
-	struct name *name;
-	uint64_t weight = 0;
-	struct pair *pair = find_pair(call, &name, &reply);
-	if (!pair)
-		return reply;
-	json_t *body = json_text_parse(call->request->body, call->request->body_len, &faults);
-	if (!body)
-		return faulty(&faults);
-	reader_open(&reader, body, &faults, "$");
-	if (!reader_number(&reader, "weight", 0, WEIGHT_MAX, &weight) && faults.count == 0)
-		reader_fault(&reader, "weight", "a number from 0 to 100", "is missing");
-	reader_close(&reader);
-	json_decref(body);
-	if (faults.count > 0)
-		return faulty(&faults);
-	if (!control_override(call->control, name, pair->cluster, (int)weight, call->who))
-		return not_saved(call->control);
-	return written(call->control, 200);
-}
-
-static struct api_reply delete_weight(struct call *call)
-{
-	struct api_reply reply;
-	struct name *name;
-	struct pair *pair = find_pair(call, &name, &reply);
-	if (!pair)
-		return reply;
-	if (!pair->overridden)
-		return problem(404, "%.260s has no weight set through the API on cluster %s", call->names[0],
-		               call->name);
-	if (!control_override(call->control, name, pair->cluster, -1, call->who))
-		return not_saved(call->control);
-	return written(call->control, 200);
-}
-
-static struct api_reply confirm_held(struct call *call)
-{
-	size_t count;
-	struct cluster *cluster = state_cluster(&call->control->state, call->name);
-	if (!cluster)
-		return no_cluster(call->name);
-	if (!control_confirm(call->control, cluster, call->who, &count))
-		return not_saved(call->control);
-	struct api_reply reply = written(call->control, 200);
-	json_object_set_new(reply.json, "confirmed", json_integer((json_int_t)count));
-	return reply;
-}
-
-/* The push cluster with the key, if the peer may push to it; else NULL and `reply`. */
-static struct cluster *push_target(struct call *call, struct api_reply *reply)
-{
-	const struct control *control = call->control;
-	struct cluster *cluster = state_cluster_by_key(&control->state, call->name);
-	if (!cluster) {
-		char quoted[READER_TEXT_MAX];
-		const struct cluster *named = state_cluster(&control->state, call->name);
-		if (named && named->spec->source != SOURCE_PUSH)
-			*reply = problem(
-			    409,
-			    "cluster %s has source %s, which owns its router hosts and routes; only clusters with "
-			    "source push take pushes",
-			    call->name, cluster_source_name(named->spec->source));
-		else
-			*reply = problem(404,
-			                 "no cluster has the key %s; add one: PUT " CLUSTER_PREFIX
-			                 "{name} with {\"source\": "
-			                 "\"push\", \"key\": %s, \"push_from\": [\"<addresses of its plugin>\"]}",
-			                 json_quote(call->name, quoted), quoted);
-		return NULL;
-	}
-	for (unsigned i = 0; i < cluster->spec->push_from_count; i++)
-		if (prefix_contains(&cluster->spec->push_from[i], &call->request->peer))
-			return cluster;
-	*reply = problem(403, "%s is not in push_from of cluster %s", call->who, cluster->spec->name);
-	return NULL;
-}
-
-static struct api_reply post_push(struct call *call)
-{
-	struct control *control = call->control;
-	struct api_reply reply;
-	struct json_faults faults = {0};
-	struct cluster_spec *spec = NULL;
-	struct cluster *cluster = push_target(call, &reply);
-	if (!cluster)
-		return reply;
-	json_t *body = json_text_parse(call->request->body, call->request->body_len, &faults);
-	if (body)
-		spec = cluster_read_push(body, cluster->spec, &faults);
-	json_decref(body);
-	if (!spec)
-		return faulty(&faults);
-	if (!state_check(&control->state, spec, control->config, &faults)) {
-		cluster_free(spec);
-		return faulty(&faults);
-	}
-	struct adopt_clock clock = {clock_monotonic_ms(), clock_unix_ms()};
-	adopt_push(&control->state, cluster, spec, &clock);
-	/* The plugin says everything again every few seconds. */
-	if (cluster->pushed_at != 0 && cluster_equal(spec, cluster->spec)) {
-		cluster->pushed_at = clock_unix_ms();
-		cluster_free(spec);
-		return written(control, 201);
-	}
-	if (!control_put(control, spec, clock_unix_ms(), call->who))
-		return not_saved(control);
-	return written(control, 201);
+	later->forgotten = true;
 }
 
 /* ---- addresses ---- */
 
-static const struct endpoint {
-	const char *path;
-	const char *method;
-	bool body;
-	struct api_reply (*handle)(struct call *call);
-} endpoints[] = {
-    {"/", "GET", false, get_index},
-    {"/api/v1/status", "GET", false, get_status},
-    {"/api/v1/clusters", "GET", false, get_clusters},
-    {"/api/v1/hosts", "GET", false, get_hosts},
-    {"/api/v1/routes", "GET", false, get_routes},
-    {"/api/v1/held", "GET", false, get_held},
-    {CLUSTER_PREFIX "{}", "GET", false, get_cluster},
-    {CLUSTER_PREFIX "{}", "PUT", true, put_cluster},
-    {CLUSTER_PREFIX "{}", "PATCH", true, patch_cluster},
-    {CLUSTER_PREFIX "{}", "DELETE", false, delete_cluster},
-    {CLUSTER_PREFIX "{}/held/confirm", "POST", false, confirm_held},
-    {WEIGHT_PATH, "PUT", true, put_weight},
-    {WEIGHT_PATH, "DELETE", false, delete_weight},
-    {PUSH_PREFIX "{}", "POST", true, post_push},
-};
-
-enum { ENDPOINTS = sizeof(endpoints) / sizeof(endpoints[0]) };
-
-/* Is this the address of the endpoint? What stands for each {} goes into `names`. */
-static bool match(const char *pattern, const char *path, char names[static NAMES_MAX][NAME_TEXT_MAX])
+static bool match(const char *pattern, const char *path, char names[static ENDPOINT_NAMES_MAX][ENDPOINT_NAME_TEXT_MAX])
 {
 	unsigned count = 0;
 	for (; *pattern != '\0'; pattern++) {
@@ -487,40 +108,103 @@ static bool match(const char *pattern, const char *path, char names[static NAMES
 		size_t len = strcspn(path, "/");
 		if (len == 0)
 			return false;
-		snprintf(names[count++], NAME_TEXT_MAX, "%.*s", (int)len, path);
+		snprintf(names[count++], ENDPOINT_NAME_TEXT_MAX, "%.*s", (int)len, path);
 		path += len;
 		pattern++;
 	}
 	return *path == '\0';
 }
 
-static const struct endpoint *find(const struct api_request *request, struct api_reply *reply)
+/* The files of the page are no table of endpoints: they are as many as there are. */
+static struct api_reply get_page(struct call *call)
 {
-	char allow[API_ALLOW_MAX] = "", names[NAMES_MAX][NAME_TEXT_MAX];
-	const char *method = strcmp(request->method, "HEAD") == 0 ? "GET" : request->method;
-	for (unsigned i = 0; i < ENDPOINTS; i++) {
-		if (!match(endpoints[i].path, request->path, names))
-			continue;
-		if (strcmp(endpoints[i].method, method) == 0)
-			return &endpoints[i];
-		size_t len = strlen(allow);
-		snprintf(allow + len, sizeof(allow) - len, "%s%s", len > 0 ? ", " : "", endpoints[i].method);
-	}
-	if (allow[0] == '\0') {
-		*reply = problem(404, "there is no such address; GET / lists them");
-	} else {
-		*reply = problem(405, "this address takes %s", allow);
-		memcpy(reply->allow, allow, sizeof(allow));
-	}
-	return NULL;
+	const struct page_file *file = page_find(call->request->path);
+	const char *kept = call->request->if_none_match;
+	if (kept && strstr(kept, file->etag))
+		return (struct api_reply){.status = 304, .text = "", .etag = file->etag};
+	return (struct api_reply){.status = 200,
+	                          .bytes = file->data,
+	                          .len = file->length,
+	                          .type = file->content_type,
+	                          .etag = file->etag};
 }
 
-static bool peer_allowed(const struct config *config, const struct address *peer)
+static const struct endpoint page_endpoint = {"/", "GET", ROLE_NONE, ENDPOINT_OPEN, NULL, get_page, NULL};
+
+/* What an address and a method mean. */
+struct found {
+	const struct endpoint *endpoint; /* NULL: 404, or 405 */
+	char allow[API_ALLOW_MAX];       /* "": there is no such address */
+};
+
+static struct found find_page(const struct api_request *request)
 {
-	for (unsigned i = 0; i < config->admin.allow_from_count; i++)
-		if (prefix_contains(&config->admin.allow_from[i], peer))
+	struct found found = {.allow = "GET"};
+	if (strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0)
+		found.endpoint = &page_endpoint;
+	return found;
+}
+
+static struct found find(const struct api_request *request)
+{
+	if (page_find(request->path))
+		return find_page(request);
+	struct found found = {0};
+	char names[ENDPOINT_NAMES_MAX][ENDPOINT_NAME_TEXT_MAX];
+	const char *method = strcmp(request->method, "HEAD") == 0 ? "GET" : request->method;
+	for (unsigned t = 0; t < TABLES; t++) {
+		for (unsigned i = 0; i < tables[t]->count; i++) {
+			const struct endpoint *endpoint = &tables[t]->endpoints[i];
+			if (!match(endpoint->path, request->path, names))
+				continue;
+			if (strcmp(endpoint->method, method) == 0) {
+				found.endpoint = endpoint;
+				return found;
+			}
+			size_t len = strlen(found.allow);
+			snprintf(found.allow + len, sizeof(found.allow) - len, "%s%s", len > 0 ? ", " : "",
+			         endpoint->method);
+		}
+	}
+	return found;
+}
+
+static struct api_reply reply_not_found(const struct found *found)
+{
+	if (found->allow[0] == '\0')
+		return reply_problem(404, "there is no such address; GET /api/v1 lists them");
+	struct api_reply reply = reply_problem(405, "this address takes %s", found->allow);
+	memcpy(reply.allow, found->allow, sizeof(reply.allow));
+	return reply;
+}
+
+/* ---- what all have in common ---- */
+
+static bool in_prefixes(const struct prefix *prefixes, unsigned count, const struct address *peer)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (prefix_contains(&prefixes[i], peer))
 			return true;
-	return config->admin.allow_from_count == 0 && config_address_is_loopback(peer);
+	return false;
+}
+
+/* May read /metrics without saying who it is. */
+static bool reads_metrics(const struct config *config, const struct endpoint *endpoint, const struct address *peer)
+{
+	return endpoint && (endpoint->flags & ENDPOINT_METRICS) &&
+	       in_prefixes(config->admin.metrics_from, config->admin.metrics_from_count, peer);
+}
+
+/* A plugin's push is governed by push_from; everything else, wrong addresses too, by allow_from. */
+static bool peer_allowed(const struct config *config, const struct endpoint *endpoint, const struct address *peer)
+{
+	if (endpoint && (endpoint->flags & ENDPOINT_PUSH))
+		return true;
+	if (reads_metrics(config, endpoint, peer))
+		return true;
+	if (config->admin.allow_from_count == 0)
+		return config_address_is_loopback(peer);
+	return in_prefixes(config->admin.allow_from, config->admin.allow_from_count, peer);
 }
 
 static bool is_json(const char *content_type)
@@ -531,55 +215,273 @@ static bool is_json(const char *content_type)
 	       (content_type[len] == '\0' || content_type[len] == ';' || content_type[len] == ' ');
 }
 
-static void make_call(struct call *call, struct control *control, const struct api_request *request,
-                      const struct endpoint *endpoint, char who[static ADDRESS_TEXT_MAX])
+/* Is the word in the list, apart by spaces? */
+static bool listed(const char *list, const char *word)
 {
-	*call = (struct call){.control = control, .request = request, .who = address_format(&request->peer, who)};
-	match(endpoint->path, request->path, call->names);
-	call->name = call->names[call->names[1][0] != '\0'];
+	size_t len = strlen(word);
+	for (const char *at = list; at && len > 0; at = strchr(at, ' ')) {
+		at += *at == ' ';
+		if (strncmp(at, word, len) == 0 && (at[len] == ' ' || at[len] == '\0'))
+			return true;
+	}
+	return false;
 }
 
-bool api_accept(struct control *control, const struct api_request *request, struct api_reply *reply)
+/* A misspelt parameter must not be taken for an absent one: "dryrun" would change things. */
+static bool queries_known(const struct endpoint *endpoint, const struct api_request *request, struct api_reply *reply)
 {
-	char who[ADDRESS_TEXT_MAX];
-	const struct endpoint *endpoint = find(request, reply);
-	bool push = endpoint && endpoint->handle == post_push;
-	/* A plugin's push is governed by push_from; everything else, wrong addresses too, by allow_from. */
-	if (!push && !peer_allowed(control->config, &request->peer)) {
-		if (!endpoint)
-			json_decref(reply->json);
-		*reply = problem(403, "%s may not use this API: see admin.allow_from in the configuration file",
-		                 address_format(&request->peer, who));
+	const char *write = endpoint->flags & ENDPOINT_WRITE ? "dry_run reason" : "";
+	char quoted[READER_TEXT_MAX];
+	if (request->query_count > API_QUERIES_MAX) {
+		*reply = reply_problem(400, "more than %d query parameters", API_QUERIES_MAX);
 		return false;
 	}
-	if (!endpoint)
-		return false;
-	struct call call;
-	make_call(&call, control, request, endpoint, who);
-	if (push)
-		return push_target(&call, reply) != NULL;
-	if (endpoint->body && !is_json(request->content_type)) {
-		*reply = problem(415, "the body must be JSON: Content-Type: application/json");
-		return false;
-	}
-	if (endpoint->handle == put_cluster && !cluster_name_valid(call.name)) {
-		*reply = problem(
-		    400,
-		    "the name of a cluster is 1 to 63 letters, digits, '-', '_' or '.', beginning with a letter or "
-		    "digit");
+	for (unsigned i = 0; i < request->query_count; i++) {
+		const char *name = request->queries[i].name;
+		if (listed(endpoint->queries, name) || listed(write, name))
+			continue;
+		bool any = endpoint->queries || write[0] != '\0';
+		*reply = reply_problem(400, "query parameter %s is not known here; expected %s%s%s",
+		                       json_quote(name, quoted), endpoint->queries ? endpoint->queries : "",
+		                       endpoint->queries && write[0] != '\0' ? " " : "", any ? write : "none");
 		return false;
 	}
 	return true;
 }
 
+static bool read_write_queries(struct call *call, struct api_reply *reply)
+{
+	const char *dry_run = call_query(call, "dry_run"), *reason = call_query(call, "reason");
+	if (dry_run && strcmp(dry_run, "true") != 0 && strcmp(dry_run, "false") != 0) {
+		*reply = reply_problem(400, "dry_run must be true or false");
+		return false;
+	}
+	if (reason && strlen(reason) > REASON_MAX) {
+		*reply = reply_problem(400, "reason has %zu bytes; at most %d are taken", strlen(reason), REASON_MAX);
+		return false;
+	}
+	call->dry_run = dry_run && strcmp(dry_run, "true") == 0;
+	call->actor.reason = reason && reason[0] != '\0' ? reason : NULL;
+	return true;
+}
+
+/* `"7"`, or `*` for any. */
+static bool revision_matches(const struct call *call, struct api_reply *reply)
+{
+	char own[32];
+	const char *wanted = call->request->if_match;
+	unsigned long long revision = call->control->state.revision;
+	snprintf(own, sizeof(own), "\"%llu\"", revision);
+	if (!wanted || strcmp(wanted, "*") == 0 || strcmp(wanted, own) == 0)
+		return true;
+	char quoted[READER_TEXT_MAX];
+	*reply = reply_problem(412,
+	                       "If-Match is %s, but the revision is %llu now: somebody has changed something; look "
+	                       "(GET /api/v1/events) and try again with If-Match: %s",
+	                       json_quote(wanted, quoted), revision, own);
+	reply->revision = call->control->state.revision;
+	return false;
+}
+
+/* Who asks, as far as it is needed here. `count`: a wrong token is a failed try. False: `reply`. */
+static bool identify(struct call *call, const struct endpoint *endpoint, bool count, struct api_reply *reply)
+{
+	const struct api_request *request = call->request;
+	const struct control *control = call->control;
+	unsigned wait = 0;
+	/* A push needs none, and a page must load for whoever has a token of yesterday. */
+	if (endpoint && (endpoint->flags & (ENDPOINT_OPEN | ENDPOINT_PUSH)))
+		return true;
+	if (!request->authorization && reads_metrics(control->config, endpoint, &request->peer)) {
+		call->identity = (struct identity){.role = ROLE_VIEWER, .name = "metrics"};
+		return true;
+	}
+	switch (auth_identify(control->auth, control->config, request, count, &call->identity, &wait)) {
+	case AUTH_KNOWN:
+		return true;
+	case AUTH_NOBODY:
+		*reply = reply_problem(401, "this needs a token: Authorization: Bearer TOKEN; pointsman token create makes "
+		                            "one");
+		return false;
+	case AUTH_WRONG:
+		*reply = reply_problem(401, "this token is not known here");
+		return false;
+	case AUTH_SLOW:
+		break;
+	}
+	*reply = reply_problem(429, "too many wrong tokens from this address: wait %u s", wait);
+	reply->retry_after = wait;
+	return false;
+}
+
+/* A page of somebody else, in a browser that has our cookie or runs where no token is needed, must not write. */
+static bool forged(const struct call *call, const struct endpoint *endpoint)
+{
+	const struct api_request *request = call->request;
+	bool reads = strcmp(endpoint->method, "GET") == 0 && !(endpoint->flags & ENDPOINT_STREAM);
+	if (reads || (endpoint->flags & ENDPOINT_PUSH))
+		return false;
+	bool own_token = call->identity.by == BY_TOKEN;
+	bool must_say = call->identity.by == BY_SESSION;
+	return !own_token && !request->same_origin && (request->browser || must_say);
+}
+
+static bool role_allows(const struct call *call, const struct endpoint *endpoint, struct api_reply *reply)
+{
+	if (call->identity.role >= endpoint->role)
+		return true;
+	*reply = reply_problem(403, "this needs the role %s; %s has %s", role_name(endpoint->role), call->identity.name,
+	                       role_name(call->identity.role));
+	return false;
+}
+
+static bool body_right(const struct call *call, const struct endpoint *endpoint, struct api_reply *reply)
+{
+	const struct api_request *request = call->request;
+	if (request->announced_len > API_BODY_MAX) {
+		*reply = reply_problem(413, "the body may have 16 MiB");
+		return false;
+	}
+	bool body = (endpoint->flags & ENDPOINT_BODY) ||
+	            ((endpoint->flags & ENDPOINT_MAY_BODY) && (request->content_type || request->announced_len > 0));
+	if (body && !(endpoint->flags & ENDPOINT_PUSH) && !is_json(request->content_type)) {
+		*reply = reply_problem(415, "the body must be JSON: Content-Type: application/json");
+		return false;
+	}
+	return true;
+}
+
+static void complete_call(struct call *call, const struct endpoint *endpoint)
+{
+	char address[ADDRESS_TEXT_MAX];
+	const char *name = call->identity.name[0] != '\0' ? call->identity.name : "plugin";
+	snprintf(call->who, sizeof(call->who), "%s@%s", name, address_format(&call->request->peer, address));
+	call->actor.who = call->who;
+	match(endpoint->path, call->request->path, call->names);
+}
+
+/* Everything before the body; the same again with it (`count` false), because a body may take its time. */
+static bool check(struct call *call, const struct found *found, bool count, struct api_reply *reply)
+{
+	const struct endpoint *endpoint = found->endpoint;
+	if (!identify(call, endpoint, count, reply))
+		return false;
+	if (!endpoint) {
+		*reply = reply_not_found(found);
+		return false;
+	}
+	complete_call(call, endpoint);
+	if (forged(call, endpoint)) {
+		*reply = reply_problem(403, "a page may change something only if it is ours: Origin or Sec-Fetch-Site says "
+		                            "otherwise, or nothing");
+		return false;
+	}
+	if (!role_allows(call, endpoint, reply) || !queries_known(endpoint, call->request, reply) ||
+	    !body_right(call, endpoint, reply))
+		return false;
+	if ((endpoint->flags & ENDPOINT_WRITE) && (!read_write_queries(call, reply) || !revision_matches(call, reply)))
+		return false;
+	return !endpoint->accept || endpoint->accept(call, reply);
+}
+
+/* What comes before the question who it is. */
+static bool admitted(struct control *control, const struct endpoint *endpoint, const struct api_request *request,
+                     struct api_reply *reply)
+{
+	char peer[ADDRESS_TEXT_MAX];
+	if (!peer_allowed(control->config, endpoint, &request->peer)) {
+		*reply = reply_problem(403, "%s may not use this API: see admin.allow_from in the configuration file",
+		                       address_format(&request->peer, peer));
+		return false;
+	}
+	if (request->foreign_host) {
+		*reply = reply_problem(403, "this Host is neither the listen address nor in admin.allowed_hosts of the "
+		                            "configuration file");
+		return false;
+	}
+	if (request->foreign_origin) {
+		*reply = reply_problem(403, "requests of pages with another Origin are refused");
+		return false;
+	}
+	unsigned wait = auth_admit(control->auth, control->config, &request->peer);
+	if (wait == 0)
+		return true;
+	*reply = reply_problem(429, "more than %u requests per second from one address (admin.requests_per_second)",
+	                       control->config->admin.requests_per_second);
+	reply->retry_after = wait;
+	return false;
+}
+
+bool api_accept(struct control *control, const struct api_request *request, struct api_reply *reply)
+{
+	struct call call = {.control = control, .request = request};
+	struct found found = find(request);
+	return admitted(control, found.endpoint, request, reply) && check(&call, &found, true, reply);
+}
+
 struct api_reply api_handle(struct control *control, const struct api_request *request)
 {
-	char who[ADDRESS_TEXT_MAX];
+	struct call call = {.control = control, .request = request};
 	struct api_reply reply;
-	const struct endpoint *endpoint = find(request, &reply);
-	if (!endpoint)
-		return reply;
-	struct call call;
-	make_call(&call, control, request, endpoint, who);
-	return endpoint->handle(&call);
+	struct found found = find(request);
+	return check(&call, &found, false, &reply) ? found.endpoint->handle(&call) : reply;
 }
+
+/* ---- the index ---- */
+
+/* What a name in an address stands for, by the part before it. */
+static const char *placeholder(const char *path, const char *at)
+{
+	static const struct {
+		const char *before, *name;
+	} kinds[] = {{"/clusters/", "{cluster}"}, {"/hosts/", "{cluster}"}, {"/hosts/{}/", "{host}"},
+	             {"/routes/", "{host}"},      {"/cluster/", "{key}"},   {"/revisions/", "{id}"}};
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		size_t len = strlen(kinds[i].before);
+		if ((size_t)(at - path) >= len && strncmp(at - len, kinds[i].before, len) == 0)
+			return kinds[i].name;
+	}
+	return "{name}";
+}
+
+static void put_line(FILE *file, const struct endpoint *endpoint)
+{
+	int len = 0;
+	fprintf(file, "%-7s", endpoint->method);
+	for (const char *at = endpoint->path; *at != '\0'; at++) {
+		if (*at == '{')
+			len += fprintf(file, "%s", placeholder(endpoint->path, at++));
+		else
+			len += fputc(*at, file) != EOF;
+	}
+	fprintf(file, "%*s  %s", len < 50 ? 50 - len : 0, "",
+	        endpoint->flags & ENDPOINT_PUSH ? "push_from" : role_name(endpoint->role));
+	for (const char *query = endpoint->queries; query; query = strchr(query, ' ')) {
+		query += *query == ' ';
+		fprintf(file, " %.*s=", (int)strcspn(query, " "), query);
+	}
+	fputs(endpoint->flags & ENDPOINT_WRITE ? " dry_run= reason=\n" : "\n", file);
+}
+
+static struct api_reply get_index(struct call *call)
+{
+	char *text;
+	size_t len;
+	FILE *file = open_memstream(&text, &len);
+	if (!file)
+		abort();
+	fputs("pointsman admin API: method, address, least role, query parameters\n\n", file);
+	for (unsigned t = 0; t < TABLES; t++)
+		for (unsigned i = 0; i < tables[t]->count; i++)
+			put_line(file, &tables[t]->endpoints[i]);
+	if (fclose(file) != 0)
+		abort();
+	return (struct api_reply){.status = 200, .owned = text};
+}
+
+static const struct endpoint index_endpoints[] = {
+    {"/api/v1", "GET", ROLE_VIEWER, 0, NULL, get_index, NULL},
+};
+
+static const struct endpoint_table api_index_table = {index_endpoints,
+                                                      sizeof(index_endpoints) / sizeof(index_endpoints[0])};

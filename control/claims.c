@@ -1,10 +1,11 @@
 /* Parking and conflicts: see the header. */
 #include "control/claims.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#include "common/log.h"
 #include "control/state.h"
+#include "control/tell.h"
 #include "control/weight.h"
 
 static const struct cluster_spec *spec_of(const struct state *state, const struct pair *pair)
@@ -58,17 +59,21 @@ enum { TOLD_MAX = 20 };
 void claims_told(struct state *state)
 {
 	if (state->told > TOLD_MAX)
-		log_info("%zu more routes were parked, in conflict, or are so no longer", state->told - TOLD_MAX);
+		tell(state->journal, NULL, (struct journal_entry){.kind = "routes_claimed", .object = "control"},
+		     "%zu more routes were parked, in conflict, or are so no longer", state->told - TOLD_MAX);
 	state->told = 0;
 }
 
-static void tell(struct state *state, const struct name *name, const struct pair *pair, const char *what)
+static void say(struct state *state, const struct name *name, const struct pair *pair, const char *kind,
+                const char *what)
 {
 	char text[ROUTE_TEXT_MAX];
 	if (state->told++ >= TOLD_MAX)
 		return;
-	log_info("route %s on cluster %s %s", name_format(&name->host, name->wildcard, text),
-	         spec_of(state, pair)->name, what);
+	const char *cluster = spec_of(state, pair)->name, *host = name_format(&name->host, name->wildcard, text);
+	tell(state->journal, NULL,
+	     (struct journal_entry){.kind = kind, .object = "route", .cluster = cluster, .name = host},
+	     "route %s on cluster %s %s", host, cluster, what);
 }
 
 static bool displaces(const struct pair *pair, const struct pair *owner)
@@ -83,23 +88,26 @@ void claims_judge(struct state *state, struct name *name, uint16_t cluster)
 	pair->conflict = false;
 	while ((owner = foreign_owner(name, pair)) && displaces(pair, owner)) {
 		owner->conflict = true;
-		tell(state, name, owner, "is in conflict: an older Route of a different namespace has the name");
+		say(state, name, owner, "route_conflict", "is in conflict: an older Route of a different namespace has the name");
 	}
 	pair->conflict = owner != NULL;
 	if (owner)
-		tell(state, name, pair, "is in conflict: another cluster serves it from a different namespace");
+		say(state, name, pair, "route_conflict",
+		    "is in conflict: another cluster serves it from a different namespace");
 	pair->parked = spec->parks_routes && !pair->initial && !pair->weight_given && !pair->overridden &&
 	               others_serve(state, name, pair);
+	if (pair->parked && !owner)
+		say(state, name, pair, "route_parked", "is parked: another cluster serves it; a weight lets it serve");
 	names_touch(&state->names, name);
 }
 
 /* The one that takes over: parked before in conflict, then the oldest. NULL: somebody owns the name. */
-static struct pair *heir(const struct name *name)
+static struct pair *heir(const struct name *name, uint16_t without)
 {
 	struct pair *best = NULL;
 	for (unsigned i = 0; i < name->pair_count; i++) {
 		struct pair *pair = &name->pairs[i];
-		if (!pair->present)
+		if (!pair->present || pair->cluster == without)
 			continue;
 		if (!is_in_conflict(pair) && !is_parked(pair))
 			return NULL;
@@ -110,13 +118,18 @@ static struct pair *heir(const struct name *name)
 	return best;
 }
 
+const struct pair *claims_heir(const struct name *name, uint16_t without)
+{
+	return heir(name, without);
+}
+
 void claims_settle(struct state *state, struct name *name)
 {
-	struct pair *pair = heir(name);
+	struct pair *pair = heir(name, CLUSTER_NONE);
 	if (pair) {
-		tell(state, name, pair,
-		     pair->conflict ? "is no longer in conflict: no other cluster serves it"
-		                    : "is no longer parked: no other cluster serves it");
+		say(state, name, pair, pair->conflict ? "route_conflict_ended" : "route_unparked",
+		    pair->conflict ? "is no longer in conflict: no other cluster serves it"
+		                   : "is no longer parked: no other cluster serves it");
 		pair->parked = pair->conflict = false;
 		names_touch(&state->names, name);
 	}
@@ -125,4 +138,35 @@ void claims_settle(struct state *state, struct name *name)
 		if (other->present && is_in_conflict(other) && !foreign_owner(name, other))
 			claims_judge(state, name, other->cluster);
 	}
+}
+
+bool claims_would_park(const struct state *state, const struct cluster *cluster, const struct name *name,
+                       const struct pair *pair)
+{
+	bool parks = cluster->spec->source != SOURCE_WATCH || cluster->spec->parks_routes;
+	return parks && pair->present && !pair->parked && !pair->weight_given && !pair->overridden &&
+	       others_serve(state, name, pair);
+}
+
+struct name **claims_park(struct state *state, const struct cluster *cluster, size_t *count)
+{
+	size_t total = state->names.of_cluster[cluster->index];
+	struct name **parked = calloc(total + 1, sizeof(struct name *));
+	if (!parked)
+		abort();
+	*count = 0;
+	for (struct name *name = names_next(&state->names, NULL); name; name = names_next(&state->names, name)) {
+		struct pair *pair = names_pair(name, cluster->index);
+		if (!pair || !claims_would_park(state, cluster, name, pair))
+			continue;
+		pair->parked = true;
+		parked[(*count)++] = name;
+	}
+	return parked;
+}
+
+void claims_unpark(const struct cluster *cluster, struct name *const *parked, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		names_pair(parked[i], cluster->index)->parked = false;
 }

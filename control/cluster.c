@@ -47,6 +47,23 @@ struct cluster_spec *cluster_copy_settings(const struct cluster_spec *spec)
 	return copy;
 }
 
+struct cluster_spec *cluster_with_owned(struct cluster_spec *settings, const struct cluster_spec *owner)
+{
+	struct cluster_spec *spec = cluster_copy_settings(settings);
+	spec->hosts = malloc(owner->host_count * sizeof(*spec->hosts) + 1);
+	spec->routes = malloc(owner->route_count * sizeof(*spec->routes) + 1);
+	if (!spec->hosts || !spec->routes)
+		abort();
+	if (owner->host_count > 0)
+		memcpy(spec->hosts, owner->hosts, owner->host_count * sizeof(*spec->hosts));
+	if (owner->route_count > 0)
+		memcpy(spec->routes, owner->routes, owner->route_count * sizeof(*spec->routes));
+	spec->host_count = owner->host_count;
+	spec->route_count = owner->route_count;
+	cluster_free(settings);
+	return spec;
+}
+
 void cluster_free(struct cluster_spec *spec)
 {
 	if (!spec)

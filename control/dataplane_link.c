@@ -37,7 +37,7 @@ struct attachment {
 	int eal_errno; /* 0: EAL runs */
 	struct shared_header *shared;
 	size_t size;
-	struct rte_ring *messages[WORKERS_MAX], *events[WORKERS_MAX];
+	struct rte_ring *messages[WORKERS_MAX], *events[WORKERS_MAX], *records[WORKERS_MAX];
 };
 
 struct dataplane_link {
@@ -84,6 +84,12 @@ unsigned dataplane_link_receive(struct dataplane_link *link, unsigned worker, st
 	return rte_ring_sc_dequeue_burst_elem(link->attachment.events[worker], events, sizeof(*events), max, NULL);
 }
 
+unsigned dataplane_link_receive_records(struct dataplane_link *link, unsigned worker, struct record *records,
+                                        unsigned max)
+{
+	return rte_ring_sc_dequeue_burst_elem(link->attachment.records[worker], records, sizeof(*records), max, NULL);
+}
+
 /* ---- the helper thread ---- */
 
 /* One lcore that floats over the CPUs this process may use: EAL pins nothing and makes no threads for others. */
@@ -125,6 +131,8 @@ static void find_rings(struct attachment *attachment)
 		attachment->messages[i] = rte_ring_lookup(name);
 		snprintf(name, sizeof(name), SHARED_RING_EVENTS, i);
 		attachment->events[i] = rte_ring_lookup(name);
+		snprintf(name, sizeof(name), SHARED_RING_RECORDS, i);
+		attachment->records[i] = rte_ring_lookup(name);
 	}
 }
 
@@ -162,7 +170,7 @@ __attribute__((format(printf, 3, 4))) static void set_state(struct dataplane_lin
 static const char *missing_ring(const struct attachment *attachment)
 {
 	for (uint32_t i = 0; i < attachment->shared->worker_count; i++)
-		if (!attachment->messages[i] || !attachment->events[i])
+		if (!attachment->messages[i] || !attachment->events[i] || !attachment->records[i])
 			return "its rings are not there";
 	return NULL;
 }

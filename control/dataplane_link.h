@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "common/message.h"
+#include "common/record.h"
 #include "common/shared.h"
 
 struct event_loop;
@@ -44,9 +45,12 @@ pid_t dataplane_link_pid(const struct dataplane_link *link);
 /* Why it is not LINK_READY, for people; never NULL. */
 const char *dataplane_link_why(const struct dataplane_link *link);
 
-/* While LINK_READY: put messages into a worker's ring, take events out of one; both return how many went through. */
+/* While LINK_READY: put messages into a worker's ring, take events or records out of one; all return how many went
+ * through. Records come as they are: record_valid first. */
 unsigned dataplane_link_send(struct dataplane_link *link, unsigned worker, const struct message *messages,
                              unsigned count);
 unsigned dataplane_link_receive(struct dataplane_link *link, unsigned worker, struct event *events, unsigned max);
+unsigned dataplane_link_receive_records(struct dataplane_link *link, unsigned worker, struct record *records,
+                                        unsigned max);
 
 #endif

@@ -59,6 +59,7 @@ static uint64_t print_of(const struct observed_route *route)
 {
 	uint64_t flags = (uint64_t)route->weight << 8 | (uint64_t)route->weight_given << 2 |
 	                 (uint64_t)route->http << 1 | route->https;
+	flags |= (uint64_t)route->termination << 16 | (uint64_t)route->insecure << 24;
 	uint64_t hash = mix(mix_text(mix_text(0, route->uid), route->namespace), (uint64_t)route->created);
 	hash = mix(hash, flags);
 	if (route->warning[0] != '\0')

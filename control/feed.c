@@ -11,7 +11,7 @@ static bool layout_fits(const struct shared_header *shared)
 {
 	struct shared_header expected = {0};
 	if (shared->worker_count < 1 || shared->worker_count > WORKERS_MAX || shared->port_count > PORTS_MAX ||
-	    shared->vip_count > VIPS_MAX || shared->hosts_max > UINT32_MAX / 2 || shared->pairs_max > UINT32_MAX / 2)
+	    shared->vips.count > VIPS_MAX || shared->hosts_max > UINT32_MAX / 2 || shared->pairs_max > UINT32_MAX / 2)
 		return false;
 	shared_layout(&expected, shared->worker_count, shared->hosts_max, shared->pairs_max);
 	return shared->size == expected.size && shared->worker_offset == expected.worker_offset &&
@@ -50,6 +50,7 @@ void feed_end(struct feed *feed)
 {
 	table_free(feed->table);
 	message_list_free(&feed->list);
+	message_list_free(&feed->waiting);
 	*feed = (struct feed){0};
 }
 
@@ -66,23 +67,78 @@ bool feed_wants_all(const struct feed *feed)
 	return feed->resync || !feed->table;
 }
 
-void feed_table(struct feed *feed, struct table *table)
+/* Everything in the list is in the rings: it begins anew. */
+static void begin_list(struct feed *feed)
 {
 	if (feed->list.room > LIST_KEPT)
 		message_list_free(&feed->list);
 	feed->list.count = 0;
-	if (!table->partial)
-		publish_sync(table, &feed->list);
-	else
-		publish_difference(feed->table, table, &feed->list);
-	for (size_t i = 0; i < feed->list.count; i++)
+	feed->commands = 0;
+	memset(feed->sent, 0, sizeof(feed->sent));
+}
+
+static void append_command(struct message_list *list, const struct message *command)
+{
+	*message_list_append(list, (enum message_type)command->type) = *command;
+}
+
+/* Behind a resync: the log as it was, then what has waited. */
+static void append_waiting(struct feed *feed)
+{
+	if (feed->has_log)
+		append_command(&feed->list, &feed->log);
+	for (size_t i = 0; i < feed->waiting.count; i++)
+		append_command(&feed->list, &feed->waiting.messages[i]);
+	feed->commands = (unsigned)feed->waiting.count;
+	feed->waiting.count = 0;
+}
+
+/* From `first` on. */
+static void seal(struct feed *feed, size_t first)
+{
+	for (size_t i = first; i < feed->list.count; i++)
 		message_seal(&feed->list.messages[i], feed->start, feed->next_sequence++);
-	feed->resync = false;
+}
+
+void feed_table(struct feed *feed, struct table *table)
+{
+	begin_list(feed);
+	if (!table->partial) {
+		publish_sync(table, &feed->list);
+		feed->resync = false;
+		append_waiting(feed);
+	} else {
+		publish_difference(feed->table, table, &feed->list);
+	}
+	seal(feed, 0);
 	table_free(feed->table);
 	table_forget_routes(table);
 	feed->table = table;
-	memset(feed->sent, 0, sizeof(feed->sent));
 	feed_pump(feed);
+}
+
+bool feed_command(struct feed *feed, const struct message *message)
+{
+	bool waits = feed_wants_all(feed);
+	if (feed_idle(feed))
+		begin_list(feed);
+	if ((waits ? feed->waiting.count : feed->commands) >= FEED_COMMANDS_MAX)
+		return false;
+	if (message->type == MESSAGE_LOG) {
+		feed->log = *message;
+		feed->has_log = true;
+	}
+	if (waits) {
+		/* The log is sent there anyway. */
+		if (message->type != MESSAGE_LOG)
+			append_command(&feed->waiting, message);
+		return true;
+	}
+	append_command(&feed->list, message);
+	feed->commands++;
+	seal(feed, feed->list.count - 1);
+	feed_pump(feed);
+	return true;
 }
 
 void feed_pump(struct feed *feed)

@@ -24,13 +24,29 @@ void health_begin(struct health *health, const struct health_spec *spec, uint64_
 	health->next_at = now + spec->interval - least - (spread > 0 ? random % (spread + 1) : 0);
 }
 
+static void remember(struct health *health, int64_t unix_ms)
+{
+	if (health->change_count < HEALTH_CHANGES_MAX)
+		health->change_count++;
+	memmove(&health->changes[1], &health->changes[0], (health->change_count - 1) * sizeof(health->changes[0]));
+	health->changes[0] = (struct health_change){unix_ms, health->state, health->last};
+}
+
+void health_add_earlier(struct health *health, const struct health_change *change)
+{
+	if (health->change_count < HEALTH_CHANGES_MAX)
+		health->changes[health->change_count++] = *change;
+}
+
 static bool set_state(struct health *health, enum health_state state, int64_t unix_ms)
 {
 	bool changed = health->state != state;
 	health->state = state;
 	health->streak = 0;
-	if (changed)
+	if (changed) {
 		health->changed_at = unix_ms;
+		remember(health, unix_ms);
+	}
 	return changed;
 }
 

@@ -22,7 +22,14 @@
 
 enum health_state { HEALTH_UNKNOWN, HEALTH_UP, HEALTH_DOWN };
 
-enum { HEALTH_RECHECK_MS = 1000, HEALTH_LATE_MS = 500 };
+enum { HEALTH_RECHECK_MS = 1000, HEALTH_LATE_MS = 500, HEALTH_CHANGES_MAX = 20 };
+
+/* It was in this state from here on, because of this result. */
+struct health_change {
+	int64_t at; /* Unix ms */
+	enum health_state state;
+	struct check_result why;
+};
 
 struct health {
 	enum health_state state;
@@ -37,6 +44,8 @@ struct health {
 	uint64_t next_at;   /* monotonic ms */
 	int64_t checked_at; /* Unix ms of the last result; 0: none */
 	int64_t changed_at; /* Unix ms of the last change of state; 0: none */
+	unsigned change_count;
+	struct health_change changes[HEALTH_CHANGES_MAX]; /* the last ones, newest first */
 };
 
 /* A new host: its first check is due now. */
@@ -62,6 +71,8 @@ bool health_traffic_fails(struct health *health, bool others_up, uint64_t now, i
 void health_check_now(struct health *health, uint64_t now);
 
 bool health_spec_equal(const struct health_spec *a, const struct health_spec *b);
+/* A change before those that are known; nothing if there is no room. For what was saved. */
+void health_add_earlier(struct health *health, const struct health_change *change);
 const char *health_state_name(enum health_state state);
 
 #endif

@@ -112,17 +112,23 @@ const char *kube_text(const json_t *object, const char *field)
 	return json_is_string(value) && !has_nul(value) ? json_string_value(value) : NULL;
 }
 
-bool kube_condition_true(const json_t *conditions, const char *type)
+const json_t *kube_condition(const json_t *conditions, const char *type)
 {
 	size_t i;
 	json_t *condition;
 	json_array_foreach(conditions, i, condition)
 	{
-		const char *name = kube_text(condition, "type"), *status = kube_text(condition, "status");
+		const char *name = kube_text(condition, "type");
 		if (name && strcmp(name, type) == 0)
-			return status && strcmp(status, "True") == 0;
+			return condition;
 	}
-	return false;
+	return NULL;
+}
+
+bool kube_condition_true(const json_t *conditions, const char *type)
+{
+	const char *status = kube_text(kube_condition(conditions, type), "status");
+	return status && strcmp(status, "True") == 0;
 }
 
 static bool plain(const char *text, size_t max)

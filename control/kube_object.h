@@ -35,6 +35,8 @@ bool kube_get_array(const json_t *object, const char *path, json_t **out, char w
 const char *kube_text(const json_t *object, const char *field);
 /* True if status.conditions or the like has {"type": type, "status": "True"}. */
 bool kube_condition_true(const json_t *conditions, const char *type);
+/* The condition itself; NULL: there is none. Borrowed. */
+const json_t *kube_condition(const json_t *conditions, const char *type);
 
 /* Strings are borrowed from the object. */
 struct kube_meta {

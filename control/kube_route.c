@@ -88,6 +88,29 @@ static enum kube_verdict take_wildcard(struct observed_route *route, const char 
 	return KUBE_SERVES;
 }
 
+/* What it asks for, and what the router says about that, as the warning. */
+static void take_refusal(const json_t *ingress, const char *router_name, const char *host, const char *policy,
+                         struct observed_route *route)
+{
+	size_t i;
+	json_t *entry;
+	char unused[KUBE_WHY_MAX];
+	const json_t *condition = NULL;
+	json_array_foreach(ingress, i, entry)
+	{
+		if (same(kube_text(entry, "routerName"), router_name))
+			condition = kube_condition(json_object_get(entry, "conditions"), "Admitted");
+	}
+	const char *reason = kube_text(condition, "reason"), *message = kube_text(condition, "message");
+	if (condition)
+		warn(route, "not admitted by router %s: %s: %s", router_name, reason ? reason : "no reason given",
+		     message ? message : "no message given");
+	else
+		warn(route, "router %s has not admitted it (yet), or does not select it", router_name);
+	if (host && set_host(&route->host, host))
+		take_wildcard(route, policy, unused);
+}
+
 static enum kube_verdict take_host(const json_t *object, const json_t *spec, const struct kube_route_rules *rules,
                                    struct observed_route *route, char why[static KUBE_WHY_MAX])
 {
@@ -103,8 +126,10 @@ static enum kube_verdict take_host(const json_t *object, const json_t *spec, con
 		    !kube_get_array(status, "status.ingress", &ingress, why))
 			return KUBE_BROKEN;
 		const char *admitted = admitted_host(ingress, rules->router_name, host);
-		if (!admitted)
+		if (!admitted) {
+			take_refusal(ingress, rules->router_name, host, policy, route);
 			return KUBE_SERVES_NOT;
+		}
 		host = admitted;
 	}
 	if (!host)
@@ -112,6 +137,15 @@ static enum kube_verdict take_host(const json_t *object, const json_t *spec, con
 	if (!set_host(&route->host, host))
 		return serves_not(why, "%s is no host name", json_quote(host, quoted));
 	return take_wildcard(route, policy, why);
+}
+
+static enum route_termination termination_of(const json_t *tls, const char *text)
+{
+	if (!tls)
+		return TERMINATION_NONE;
+	if (same(text, "passthrough"))
+		return TERMINATION_PASSTHROUGH;
+	return same(text, "reencrypt") ? TERMINATION_REENCRYPT : TERMINATION_EDGE;
 }
 
 static enum kube_verdict take_ports(const json_t *spec, struct observed_route *route, char why[static KUBE_WHY_MAX])
@@ -129,9 +163,11 @@ static enum kube_verdict take_ports(const json_t *spec, struct observed_route *r
 	if (termination && termination[0] != '\0' && !same(termination, "edge") && !same(termination, "reencrypt") &&
 	    !passthrough)
 		return serves_not(why, "spec.tls.termination %s is not known", json_quote(termination, quoted));
-	if (same(policy, "Redirect") || (same(policy, "Allow") && !passthrough))
+	route->termination = (uint8_t)termination_of(tls, termination);
+	if (same(policy, "Redirect") || (same(policy, "Allow") && !passthrough)) {
+		route->insecure = same(policy, "Redirect") ? INSECURE_REDIRECT : INSECURE_ALLOW;
 		route->http = true;
-	else if (policy && policy[0] != '\0' && !same(policy, "None"))
+	} else if (policy && policy[0] != '\0' && !same(policy, "None"))
 		warn(route, "taken as None, for it does not go with the termination: insecureEdgeTerminationPolicy %s",
 		     json_quote(policy, quoted));
 	return KUBE_SERVES;

@@ -15,8 +15,9 @@ struct kube_route_rules {
 
 /* A Route serves its host if the router has admitted it for that host: status, not spec, says so; with an empty
  * spec.host (a subdomain) status also says which host. KUBE_SERVES fills in `out`, whose warning names what was
- * ignored. KUBE_SERVES_NOT: `why` is empty (not admitted), or says what keeps it from serving. KUBE_BROKEN: `why` says
- * what is wrong. */
+ * ignored. KUBE_SERVES_NOT: `why` is empty (not admitted; then the warning in `out` says what the router says), or says
+ * what keeps it from serving; the host in `out` is what it asks for, empty if that is not known. KUBE_BROKEN: `why`
+ * says what is wrong. */
 enum kube_verdict kube_route_decode(const json_t *object, const struct kube_route_rules *rules,
                                     struct observed_route *out, char why[static KUBE_WHY_MAX]);
 

@@ -12,6 +12,7 @@
 #include "control/kube_pod.h"
 #include "control/kube_route.h"
 #include "control/kube_table.h"
+#include "control/kube_rejected.h"
 #include "control/kube_warnings.h"
 #include "control/kube_watch.h"
 
@@ -42,6 +43,7 @@ struct kube_source {
 	struct kube_table *routes, *routers;
 	struct observed *observed; /* points into the tables */
 	struct kube_warnings warnings;
+	struct kube_rejected rejected;
 	size_t resource_count;
 	struct resource resources[KUBE_NAMESPACES_MAX + 1];
 	struct event_timer report, files;
@@ -143,6 +145,21 @@ static void warn(const struct resource *resource, const json_t *object, const ch
 		log_warning("cluster %s: %s", source->cluster, text);
 }
 
+/* Remembers a Route that serves nothing, and forgets one that does. */
+static void note_rejection(const struct resource *resource, const char *uid, enum kube_verdict verdict,
+                           const union record *record, const char *why)
+{
+	struct kube_rejected *rejected = &resource->source->rejected;
+	const struct observed_route *route = &record->route;
+	if (resource->pods || !uid)
+		return;
+	if (verdict == KUBE_SERVES_NOT && route->host.len > 0)
+		kube_rejected_set(rejected, resource->index, uid, cluster_name_id(&route->host, route->wildcard),
+		                  why[0] != '\0' ? why : route->warning);
+	else
+		kube_rejected_drop(rejected, resource->index, uid);
+}
+
 /* --- lists ------------------------------------------------------------------------------------------------------- */
 
 static void list_begin(void *context)
@@ -151,6 +168,7 @@ static void list_begin(void *context)
 	kube_records_free(&resource->listed);
 	resource->unnamed = false;
 	kube_warnings_list_begin(&resource->source->warnings, resource->index);
+	kube_rejected_list_begin(&resource->source->rejected, resource->index);
 }
 
 /* What cannot be read stays as it was. */
@@ -177,6 +195,8 @@ static void list_item(void *context, json_t *item, const char *reason)
 		kube_records_add(&resource->listed, kind_of(resource), &record);
 	else if (verdict == KUBE_BROKEN)
 		list_broken(resource, item);
+	else
+		note_rejection(resource, kube_object_uid(item), verdict, &record, why);
 	if (why[0] != '\0')
 		warn(resource, item, why);
 }
@@ -195,6 +215,7 @@ static void list_end(void *context)
 	bool complete = true;
 	kube_table_replace(table_of(resource), &resource->listed, resource->scope, resource->unnamed);
 	kube_warnings_list_end(&source->warnings, resource->index);
+	kube_rejected_list_end(&source->rejected, resource->index);
 	resource->complete = true;
 	for (size_t i = 0; i < source->resource_count; i++)
 		complete &= source->resources[i].complete;
@@ -223,6 +244,8 @@ static bool take_object(const struct resource *resource, const json_t *object)
 		warn(resource, object, why);
 	else
 		kube_warnings_drop(&resource->source->warnings, resource->index, uid);
+	if (verdict != KUBE_BROKEN)
+		note_rejection(resource, uid, verdict, &record, why);
 	if (verdict == KUBE_SERVES)
 		return kube_table_put(table_of(resource), &record);
 	return verdict == KUBE_SERVES_NOT && kube_table_remove(table_of(resource), uid);
@@ -236,6 +259,7 @@ static bool take_deletion(const struct resource *resource, const json_t *object)
 		return false;
 	}
 	kube_warnings_drop(&resource->source->warnings, resource->index, uid);
+	kube_rejected_drop(&resource->source->rejected, resource->index, uid);
 	return kube_table_remove(table_of(resource), uid);
 }
 
@@ -292,6 +316,11 @@ const struct observed *kube_source_observed(const struct kube_source *source)
 	    .routers = (struct observed_router *)(void *)routers->bytes,
 	};
 	return source->observed;
+}
+
+const char *kube_source_rejection(const struct kube_source *source, uint64_t name_id)
+{
+	return kube_rejected_why(&source->rejected, name_id);
 }
 
 void kube_source_status(const struct kube_source *source, struct kube_status *out)
@@ -417,6 +446,7 @@ void kube_source_stop(struct kube_source *source)
 	kube_table_free(source->routes);
 	kube_table_free(source->routers);
 	kube_warnings_free(&source->warnings);
+	kube_rejected_free(&source->rejected);
 	free(source->observed);
 	free(source->cluster);
 	free(source);

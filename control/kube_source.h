@@ -79,6 +79,10 @@ struct kube_watch_status {
 	uint64_t lists, watches, events, bookmarks, errors; /* since the start: complete lists, opened watches, ... */
 };
 
+/* Why a Route that asks for this name (cluster_name_id) serves nothing: not admitted, or left out. NULL: there is none, or
+ * none that is known. Valid until control returns to the event loop. */
+const char *kube_source_rejection(const struct kube_source *source, uint64_t name_id);
+
 /* Of one cluster. */
 struct kube_status {
 	bool complete;

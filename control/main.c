@@ -19,8 +19,13 @@
 #include "common/run_file.h"
 #include "common/shared.h"
 #include "control/admin_http.h"
+#include "control/admin_listen.h"
+#include "control/auth.h"
 #include "control/config_check.h"
 #include "control/control.h"
+#include "control/reload.h"
+#include "control/stream.h"
+#include "control/websocket.h"
 
 static const char usage[] = "usage: pointsman-control --config FILE   run\n"
                             "       pointsman-control --check FILE    check a configuration; needs no privileges\n"
@@ -95,23 +100,53 @@ static void raise_file_limit(void)
 	}
 }
 
-static void signalled(void *context, uint32_t events)
+struct signals {
+	struct event_fd source;
+	struct event_loop *loop;
+	struct control *control;
+};
+
+/* Nobody waits for the outcome: the log has it. */
+static void reload_done(void *context, struct reload_outcome *outcome)
 {
-	event_loop_stop(context);
+	for (size_t i = 0; i < outcome->errors.count; i++)
+		log_error("%s", outcome->errors.lines[i]);
+	for (size_t i = 0; i < outcome->changes.count && outcome->result == RELOAD_RESTART; i++)
+		if (outcome->changes.list[i].restart)
+			log_error("%s cannot change while the programs run (%s): restart both, or take the change back",
+			          outcome->changes.list[i].path, outcome->changes.list[i].why);
+	if (outcome->result != RELOAD_DONE && outcome->result != RELOAD_NOTHING)
+		log_error("the configuration was not taken; the one before goes on");
+	config_errors_free(&outcome->errors);
 }
 
-/* SIGTERM and SIGINT end the loop; also inherited by every thread, so that no other one takes them. */
-static bool watch_signals(struct event_loop *loop, struct event_fd *source)
+static void signalled(void *context, uint32_t events)
+{
+	struct signals *signals = context;
+	struct signalfd_siginfo info;
+	const struct actor actor = {.who = "SIGHUP"};
+	if (read(signals->source.fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	if (info.ssi_signo == SIGHUP)
+		reload_begin(signals->control->reload, false, &actor, reload_done, NULL);
+	else
+		event_loop_stop(signals->loop);
+}
+
+/* SIGTERM and SIGINT end the loop, SIGHUP reads the configuration again; also inherited by every thread, so that no
+ * other one takes them. */
+static bool watch_signals(struct signals *signals)
 {
 	sigset_t set;
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	*source = (struct event_fd){
-	    .fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), .ready = signalled, .context = loop};
-	return source->fd >= 0 && event_loop_add(loop, source, EPOLLIN);
+	signals->source = (struct event_fd){
+	    .fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), .ready = signalled, .context = signals};
+	return signals->source.fd >= 0 && event_loop_add(signals->loop, &signals->source, EPOLLIN);
 }
 
 /* This program again, with the listening socket and nothing else: DPDK's memory and files must not live on. */
@@ -127,28 +162,37 @@ static void replace_process(char **argv, int admin_fd)
 }
 
 /* Serves until a signal or a restart. False: the reason was logged. */
-static bool serve(const struct config *config, int admin_fd, bool *restart)
+static bool serve(const char *path, const struct config *config, int admin_fd, bool *restart)
 {
 	struct control control;
-	struct event_fd signals;
 	struct event_loop *loop = event_loop_create();
-	if (!loop || !watch_signals(loop, &signals)) {
+	struct signals signals = {.loop = loop, .control = &control};
+	if (!loop || !watch_signals(&signals)) {
 		log_error("cannot start: %s", strerror(errno));
 		return false;
 	}
 	if (!control_init(&control, config, loop))
 		return false;
+	control.reload = reload_create(&control, path);
+	control.auth = auth_open(config, loop, control.journal);
+	control.websockets = websockets_create(&control);
 	struct admin_http *http = admin_http_start(&control, loop, admin_fd);
 	if (!http)
 		return false;
 	control_start(&control);
-	log_info("serving http://%s/, %zu router hosts, revision %llu", config->admin.listen, control.state.host_count,
+	struct stream *stream = stream_create(&control);
+	log_info("serving http%s://%s/, %zu router hosts, revision %llu",
+	         config->admin.tls_certificate[0] != '\0' ? "s" : "", config->admin.listen, control.state.host_count,
 	         (unsigned long long)control.state.revision);
 	event_loop_run(loop);
 	*restart = control.restart;
+	websockets_close_all(control.websockets);
 	admin_http_flush(http);
 	admin_http_stop(http);
+	stream_destroy(stream);
 	control_stop(&control);
+	websockets_destroy(control.websockets);
+	auth_close(control.auth);
 	event_loop_destroy(loop);
 	return true;
 }
@@ -177,7 +221,8 @@ static int run(const char *path, char **argv)
 	/* Handed on by a second descriptor: over a restart the address is never without a listener. */
 	int admin_fd = check_dataplane(config) && take_lock(config) ? admin_listen(config) : -1;
 	int kept_fd = admin_fd >= 0 ? fcntl(admin_fd, F_DUPFD_CLOEXEC, 3) : -1;
-	bool good = kept_fd >= 0 && curl_global_init(CURL_GLOBAL_DEFAULT) == 0 && serve(config, admin_fd, &restart);
+	bool good =
+	    kept_fd >= 0 && curl_global_init(CURL_GLOBAL_DEFAULT) == 0 && serve(path, config, admin_fd, &restart);
 	config_free(config);
 	if (good && restart)
 		replace_process(argv, kept_fd);

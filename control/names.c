@@ -25,6 +25,7 @@ static void name_free(struct name *name)
 		free(name->pairs[i].warning);
 	free(name->pairs);
 	free(name->published_pairs);
+	rollback_free(name->rollback);
 	free(name);
 }
 
@@ -38,6 +39,7 @@ void names_free(struct names *names)
 	}
 	free(names->buckets);
 	free(names->dirty);
+	name_order_free(&names->order);
 	*names = (struct names){0};
 }
 
@@ -148,7 +150,10 @@ void names_pair_set_present(struct names *names, struct name *name, struct pair 
 	size_t step = present ? 1 : (size_t)-1;
 	names->pair_count += step;
 	names->of_cluster[pair->cluster] += step;
-	names->count += (size_t)names_is_served(name) - before;
+	bool after = names_is_served(name);
+	names->count += (size_t)after - before;
+	if (after != before)
+		name_order_moved(&names->order, name);
 	names_touch(names, name);
 }
 
@@ -156,7 +161,7 @@ void names_pair_override(struct names *names, struct name *name, struct pair *pa
 {
 	names->overrides_of[pair->cluster] += (size_t)(weight >= 0) - pair->overridden;
 	pair->overridden = weight >= 0;
-	pair->override = weight >= 0 ? (uint8_t)weight : 0;
+	pair->override = weight >= 0 ? (uint16_t)weight : 0;
 	names_touch(names, name);
 }
 
@@ -198,6 +203,7 @@ void names_touch(struct names *names, struct name *name)
 
 void names_clean(struct names *names)
 {
+	name_order_mend(&names->order);
 	for (size_t i = 0; i < names->dirty_count; i++) {
 		struct name *name = names->dirty[i];
 		name->dirty = false;
@@ -238,20 +244,15 @@ uint32_t names_look(struct names *names)
 	return ++names->look;
 }
 
-static int compare(const void *a, const void *b)
+int names_compare(const struct name *a, const struct name *b)
 {
-	const struct name *x = *(const struct name *const *)a, *y = *(const struct name *const *)b;
-	int order = strcmp(x->host.text, y->host.text);
-	return order ? order : (int)x->wildcard - (int)y->wildcard;
+	int order = strcmp(a->host.text, b->host.text);
+	return order ? order : (int)a->wildcard - (int)b->wildcard;
 }
 
-struct name **names_sorted(const struct names *names, bool (*chosen)(const struct name *name), size_t *count)
+struct name *const *names_ordered(struct names *names, size_t *count)
 {
-	struct name **sorted = resize(NULL, names->total, sizeof(struct name *));
-	*count = 0;
-	for (struct name *name = names_next(names, NULL); name; name = names_next(names, name))
-		if (chosen(name))
-			sorted[(*count)++] = name;
-	qsort(sorted, *count, sizeof(*sorted), compare);
-	return sorted;
+	name_order_mend(&names->order);
+	*count = names->order.count;
+	return names->order.list;
 }

@@ -9,7 +9,9 @@
 
 #include "common/message.h"
 #include "control/cluster.h"
+#include "control/name_order.h"
 #include "control/observed.h"
+#include "control/rollback.h"
 
 /* One host name on one cluster. */
 struct pair {
@@ -17,8 +19,10 @@ struct pair {
 	bool present;     /* the cluster serves the name; false: only the override is remembered */
 	bool http, https;
 	bool weight_given, overridden;
-	uint8_t weight;   /* 0 to WEIGHT_MAX, by the cluster: annotation, push, static */
-	uint8_t override; /* by the operator */
+	uint8_t weight;    /* 0 to WEIGHT_MAX, by the cluster: annotation, push, static */
+	uint16_t override; /* in hundredths, by the operator */
+	/* Of the oldest Route with this name: enum route_termination, enum route_insecure. */
+	uint8_t termination, insecure;
 	bool parked;      /* waits for a weight, because another cluster served the name first */
 	bool conflict;    /* as parked, for the namespace's sake: only an override ends it */
 	bool initial;     /* of the first list of a cluster with which the very first start began */
@@ -35,10 +39,12 @@ struct name {
 	bool wildcard;
 	bool dirty;     /* in names.dirty */
 	bool published; /* the workers have been given it, with these pairs */
+	bool ordered, moved; /* for name_order.h alone */
 	uint8_t pair_count, published_count;
 	uint8_t uncounted;         /* published pairs for whose counters there is no room */
 	struct pair *pairs;        /* by cluster; owned. Valid until a pair is added or removed */
 	uint64_t *published_pairs; /* cluster_pair_id of each; owned */
+	struct rollback *rollback; /* owned; NULL: nothing to take back */
 	struct name *next;         /* in its bucket */
 };
 
@@ -50,6 +56,7 @@ struct names {
 	size_t overrides_of[CLUSTERS_MAX]; /* overridden ones */
 	size_t published_count, uncounted; /* sums over the names */
 	uint32_t look;
+	struct name_order order;
 	size_t dirty_count, dirty_room;
 	struct name **dirty; /* owned; each once */
 	size_t total, bucket_count;
@@ -72,7 +79,8 @@ struct pair *names_pair(const struct name *name, uint16_t cluster);
 struct pair *names_pair_add(struct names *names, struct name *name, uint16_t cluster);
 /* The only way to set `present`. */
 void names_pair_set_present(struct names *names, struct name *name, struct pair *pair, bool present);
-/* The only way to set `override` and `overridden`: a weight, or below 0 for none. */
+/* The only way to set `override` and `overridden`: a weight in hundredths, or below 0 for
+ * none. */
 void names_pair_override(struct names *names, struct name *name, struct pair *pair, int weight);
 /* Takes the pair out. */
 void names_pair_remove(struct names *names, struct name *name, uint16_t cluster);
@@ -94,7 +102,9 @@ void names_touch_left_out(struct names *names);
 /* Begins a look at a whole cluster: returns the number that `seen` gets. */
 uint32_t names_look(struct names *names);
 
-/* Those for which `chosen` is true, by name, exact names before wildcards. Free the array. */
-struct name **names_sorted(const struct names *names, bool (*chosen)(const struct name *name), size_t *count);
+/* Order by name, exact names before wildcards; 0 for the same name. */
+int names_compare(const struct name *a, const struct name *b);
+/* The served names in that order. Valid until a name comes or goes. */
+struct name *const *names_ordered(struct names *names, size_t *count);
 
 #endif

@@ -17,6 +17,23 @@ enum {
 	OBSERVED_WARNING_MAX = 159,
 };
 
+/* Where TLS ends. The numbers are saved. */
+enum route_termination {
+	TERMINATION_UNKNOWN, /* of what no Route says */
+	TERMINATION_NONE,
+	TERMINATION_EDGE,
+	TERMINATION_PASSTHROUGH,
+	TERMINATION_REENCRYPT,
+	termination_count,
+};
+/* "edge" */
+const char *observed_termination_name(enum route_termination termination);
+
+/* What becomes of plain HTTP beside TLS: it is not served, served, or sent to https. The numbers are saved. */
+enum route_insecure { INSECURE_NONE, INSECURE_ALLOW, INSECURE_REDIRECT, insecure_count };
+/* "Redirect", as in the Route. */
+const char *observed_insecure_name(enum route_insecure insecure);
+
 /* One Route object that serves a host name: admitted (or admission is ignored), with a usable name. */
 struct observed_route {
 	char uid[OBSERVED_UID_MAX + 1];
@@ -28,6 +45,7 @@ struct observed_route {
 	bool http, https;  /* served on port 80 / 443 */
 	bool weight_given; /* by annotation */
 	uint8_t weight;
+	uint8_t termination, insecure; /* enum route_termination, enum route_insecure */
 	char warning[OBSERVED_WARNING_MAX + 1]; /* one line, e.g. of a bad annotation; "": none */
 };
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct message *append(struct message_list *list, enum message_type type)
+struct message *message_list_append(struct message_list *list, enum message_type type)
 {
 	if (list->count == list->room) {
 		list->room = list->room ? list->room * 2 : MESSAGE_BATCH_MAX + 1;
@@ -26,29 +26,29 @@ void message_list_free(struct message_list *list)
 
 static void append_host(struct message_list *list, const struct table_host *host)
 {
-	append(list, MESSAGE_HOST)->host = host->message;
+	message_list_append(list, MESSAGE_HOST)->host = host->message;
 }
 
 static void append_host_gone(struct message_list *list, const struct table_host *host)
 {
-	append(list, MESSAGE_HOST_GONE)->host_gone =
+	message_list_append(list, MESSAGE_HOST_GONE)->host_gone =
 	    (struct message_host_gone){.slot = host->message.slot, .generation = host->message.generation};
 }
 
 static void append_end(struct message_list *list, enum message_type type, uint64_t revision)
 {
-	append(list, type)->end.revision = revision;
+	message_list_append(list, type)->end.revision = revision;
 }
 
 void publish_sync(const struct table *table, struct message_list *list)
 {
-	append(list, MESSAGE_SYNC_BEGIN);
+	message_list_append(list, MESSAGE_SYNC_BEGIN);
 	for (size_t i = 0; i < table->host_count; i++)
 		append_host(list, &table->hosts[i]);
 	for (size_t i = 0; i < table->route_count; i++)
-		append(list, MESSAGE_ROUTE)->route = table->routes[i];
+		message_list_append(list, MESSAGE_ROUTE)->route = table->routes[i];
 	for (unsigned i = 0; i < table->listener_count; i++)
-		append(list, MESSAGE_LISTENER)->listener = table->listeners[i];
+		message_list_append(list, MESSAGE_LISTENER)->listener = table->listeners[i];
 	append_end(list, MESSAGE_SYNC_END, table->revision);
 }
 
@@ -82,13 +82,13 @@ static void hosts_new(const struct table *before, const struct table *after, str
 static void routes_changed(const struct table *after, struct message_list *list)
 {
 	for (size_t i = 0; i < after->route_count; i++)
-		append(list, MESSAGE_ROUTE)->route = after->routes[i];
+		message_list_append(list, MESSAGE_ROUTE)->route = after->routes[i];
 }
 
 static void routes_gone(const struct table *after, struct message_list *list)
 {
 	for (size_t i = 0; i < after->gone_count; i++)
-		append(list, MESSAGE_ROUTE_GONE)->route_gone = after->gone[i];
+		message_list_append(list, MESSAGE_ROUTE_GONE)->route_gone = after->gone[i];
 }
 
 static void listeners_changed(const struct table *before, const struct table *after, struct message_list *list)
@@ -96,7 +96,7 @@ static void listeners_changed(const struct table *before, const struct table *af
 	for (unsigned i = 0; i < after->listener_count; i++)
 		if (i >= before->listener_count ||
 		    memcmp(&before->listeners[i], &after->listeners[i], sizeof(after->listeners[i])) != 0)
-			append(list, MESSAGE_LISTENER)->listener = after->listeners[i];
+			message_list_append(list, MESSAGE_LISTENER)->listener = after->listeners[i];
 }
 
 /* In batches: ends that are no news, and a last one. */
@@ -105,7 +105,7 @@ static void append_batches(struct message_list *list, const struct message_list 
 	for (size_t i = 0; i < body->count; i++) {
 		if (i > 0 && i % MESSAGE_BATCH_MAX == 0)
 			append_end(list, MESSAGE_BATCH_END, before);
-		*append(list, (enum message_type)body->messages[i].type) = body->messages[i];
+		*message_list_append(list, (enum message_type)body->messages[i].type) = body->messages[i];
 	}
 	append_end(list, MESSAGE_BATCH_END, after);
 }

@@ -13,6 +13,8 @@ struct message_list {
 	struct message *messages; /* owned; not sealed */
 };
 
+/* A new one at the end: its type is set, everything else is 0. Valid until the next is appended. */
+struct message *message_list_append(struct message_list *list, enum message_type type);
 void message_list_free(struct message_list *list);
 
 /* Appends a resync: SYNC_BEGIN, all of the table, SYNC_END. */

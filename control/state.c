@@ -23,6 +23,7 @@ static void cluster_destroy(struct cluster *cluster)
 	if (!cluster)
 		return;
 	cluster_free(cluster->spec);
+	host_modes_free(&cluster->modes);
 	free(cluster->adopted);
 	free(cluster->health);
 	free(cluster);
@@ -34,7 +35,7 @@ void state_free(struct state *state)
 		cluster_destroy(state->clusters[i]);
 	free(state->places);
 	names_free(&state->names);
-	*state = (struct state){0};
+	*state = (struct state){.journal = state->journal};
 }
 
 struct cluster *state_cluster(const struct state *state, const char *name)
@@ -311,6 +312,11 @@ static void put(struct state *state, uint16_t index, struct cluster_spec *spec, 
 	cluster->health = carry_health(state, &spec->health, spec->hosts, spec->host_count, now);
 	bool touched =
 	    before && (before->spec->state != spec->state || before->spec->default_weight != spec->default_weight);
+	if (before) {
+		cluster->modes = before->modes;
+		cluster->drain = before->drain;
+		before->modes = (struct host_modes){0};
+	}
 	if (before && before->spec->source == spec->source)
 		carry_over(cluster, before);
 	cluster_destroy(before);
@@ -334,6 +340,7 @@ static void drop_cluster(struct state *state, uint16_t index)
 {
 	struct names *names = &state->names;
 	for (struct name *name = names_next(names, NULL); name; name = names_next(names, name)) {
+		rollback_forget_cluster(name, index);
 		if (!names_pair(name, index))
 			continue;
 		names_pair_remove(names, name, index);
@@ -355,14 +362,22 @@ void state_delete(struct state *state, const char *name)
 }
 
 static void append_cluster(json_t *array, const struct state *state, uint16_t index, const struct cluster *before,
-                           const struct cluster_spec *spec, int64_t pushed_at)
+                           const struct cluster_spec *spec, int64_t pushed_at, const struct drain *drain)
 {
 	json_t *object = json_pack("{s:i, s:I, s:o}", "index", index, "pushed_at", (json_int_t)pushed_at, "cluster",
 	                           cluster_write(spec));
 	if (before && before->initial)
 		json_object_set_new(object, "initial", json_true());
-	if (before)
+	if (drain && drain->since > 0)
+		json_object_set_new(object, "drain", drain_write(drain));
+	if (before) {
+		json_t *modes = host_modes_write(&before->modes);
+		if (modes)
+			json_object_set_new(object, "host_modes", modes);
 		state_facts_write_overrides(object, &state->names, index);
+		if (spec->source != SOURCE_WATCH)
+			state_facts_write_parked(object, &state->names, index);
+	}
 	state_facts_write_held(object, spec);
 	json_array_append_new(array, object);
 }
@@ -374,25 +389,27 @@ json_t *state_write(const struct state *state, const struct state_change *change
 	for (uint16_t i = 0; i < CLUSTERS_MAX; i++) {
 		const struct cluster *cluster = state->clusters[i];
 		if (cluster && cluster != before)
-			append_cluster(array, state, i, cluster, cluster->spec, cluster->pushed_at);
+			append_cluster(array, state, i, cluster, cluster->spec, cluster->pushed_at, &cluster->drain);
 	}
 	if (change && change->spec)
 		append_cluster(array, state, before ? before->index : free_index(state), before, change->spec,
-		               change->pushed_at);
-	return json_pack("{s:I, s:o}", "revision", (json_int_t)(state->revision + (change ? 1 : 0)), "clusters", array);
+		               change->pushed_at, change->drain ? change->drain : before ? &before->drain : NULL);
+	return json_pack("{s:I, s:o, s:o*}", "revision", (json_int_t)(state->revision + (change ? 1 : 0)), "clusters",
+	                 array, "rollbacks", rollback_write(&state->names));
 }
 
-static void read_cluster(struct state *state, json_t *value, size_t i, uint64_t now, struct json_faults *faults)
+static void read_cluster(struct state *state, json_t *value, const char *at, size_t i, uint64_t now,
+                         struct json_faults *faults)
 {
 	struct reader reader;
 	uint64_t index = CLUSTERS_MAX, pushed_at = 0;
 	bool initial = false;
 	char path[64];
-	reader_open(&reader, value, faults, "$.clusters[%zu]", i);
+	reader_open(&reader, value, faults, "%s.clusters[%zu]", at, i);
 	reader_number(&reader, "index", 0, CLUSTERS_MAX - 1, &index);
 	reader_number(&reader, "pushed_at", 0, INT64_MAX, &pushed_at);
 	reader_bool(&reader, "initial", &initial);
-	snprintf(path, sizeof(path), "$.clusters[%zu].cluster", i);
+	snprintf(path, sizeof(path), "%s.clusters[%zu].cluster", at, i);
 	struct cluster_spec *spec = cluster_read(reader_field(&reader, "cluster"), NULL, faults, path);
 	if (!spec)
 		return;
@@ -403,26 +420,49 @@ static void read_cluster(struct state *state, json_t *value, size_t i, uint64_t 
 	}
 	state_facts_read_held(&reader, spec);
 	put(state, (uint16_t)index, spec, (int64_t)pushed_at, now);
-	state->clusters[index]->initial = initial;
+	struct cluster *cluster = state->clusters[index];
+	cluster->initial = initial;
+	cluster->drain = drain_read(reader_field(&reader, "drain"));
+	host_modes_read(&cluster->modes, reader_field(&reader, "host_modes"), spec->name);
+	state_facts_read_parked(&reader, &state->names, (uint16_t)index);
 	state_facts_read_overrides(&reader, &state->names, (uint16_t)index);
 }
 
-bool state_read(struct state *state, json_t *value, uint64_t now, struct json_faults *faults)
+bool state_read(struct state *state, json_t *value, const char *path, uint64_t now, struct json_faults *faults)
 {
 	struct reader reader;
 	uint64_t revision = 0;
-	reader_open(&reader, value, faults, "$");
+	reader_open(&reader, value, faults, "%s", path);
 	if (!reader_number(&reader, "revision", 0, INT64_MAX, &revision))
 		reader_fault(&reader, "revision", "a number", "is missing");
 	json_t *array = reader_array(&reader, "clusters", 0, CLUSTERS_MAX, "clusters");
 	if (!array)
 		reader_fault(&reader, "clusters", "an array", "is missing");
 	for (size_t i = 0; i < json_array_size(array); i++)
-		read_cluster(state, json_array_get(array, i), i, now, faults);
+		read_cluster(state, json_array_get(array, i), path, i, now, faults);
+	uint64_t known = 0;
+	for (unsigned i = 0; i < CLUSTERS_MAX; i++)
+		known |= (uint64_t)(state->clusters[i] != NULL) << i;
+	rollback_read(&reader, &state->names, known);
 	state->revision = revision;
 	if (faults->count > 0)
 		state_free(state);
 	return faults->count == 0;
+}
+
+static json_t *write_host_health(const struct health *health)
+{
+	json_t *changes = json_array();
+	for (unsigned i = 0; i < health->change_count; i++) {
+		const struct health_change *change = &health->changes[i];
+		json_array_append_new(changes,
+		                      json_pack("{s:s, s:s, s:i, s:I}", "state", health_state_name(change->state),
+		                                "last", check_kind_name(change->why.kind), "detail",
+		                                change->why.detail, "changed_at", (json_int_t)change->at));
+	}
+	return json_pack("{s:s, s:s, s:i, s:I, s:o}", "state", health_state_name(health->state), "last",
+	                 check_kind_name(health->last.kind), "detail", health->last.detail, "changed_at",
+	                 (json_int_t)health->changed_at, "changes", changes);
 }
 
 json_t *state_write_health(const struct state *state)
@@ -430,29 +470,41 @@ json_t *state_write_health(const struct state *state)
 	json_t *object = json_object();
 	for (size_t i = 0; i < state->host_count; i++) {
 		const struct host_place *place = &state->places[i];
-		const struct health *health = &state->clusters[place->cluster]->health[place->host];
 		char id[20];
 		snprintf(id, sizeof(id), "%016" PRIx64, place->id);
 		json_object_set_new(object, id,
-		                    json_pack("{s:s, s:s, s:i, s:I}", "state", health_state_name(health->state), "last",
-		                              check_kind_name(health->last.kind), "detail", health->last.detail,
-		                              "changed_at", (json_int_t)health->changed_at));
+		                    write_host_health(&state->clusters[place->cluster]->health[place->host]));
 	}
 	return object;
 }
 
-static void read_host_health(struct health *health, json_t *value, uint64_t now)
+static bool read_change(json_t *value, struct health_change *out)
 {
 	const char *state_name, *last;
 	int detail;
 	json_int_t changed_at;
 	if (json_unpack(value, "{s:s, s:s, s:i, s:I}", "state", &state_name, "last", &last, "detail", &detail,
 	                "changed_at", &changed_at) != 0)
+		return false;
+	for (int s = HEALTH_UP; s <= HEALTH_DOWN; s++) {
+		if (strcmp(health_state_name((enum health_state)s), state_name) != 0)
+			continue;
+		*out = (struct health_change){changed_at, (enum health_state)s, {check_kind_from_name(last), detail}};
+		return true;
+	}
+	return false;
+}
+
+static void read_host_health(struct health *health, json_t *value, uint64_t now)
+{
+	struct health_change change;
+	const json_t *changes = json_object_get(value, "changes");
+	if (!read_change(value, &change))
 		return;
-	for (int s = HEALTH_UP; s <= HEALTH_DOWN; s++)
-		if (strcmp(health_state_name((enum health_state)s), state_name) == 0)
-			health_restore(health, (enum health_state)s,
-			               (struct check_result){check_kind_from_name(last), detail}, changed_at, now);
+	health_restore(health, change.state, change.why, change.at, now);
+	for (size_t i = 0; i < json_array_size(changes); i++)
+		if (read_change(json_array_get(changes, i), &change))
+			health_add_earlier(health, &change);
 }
 
 void state_read_health(struct state *state, json_t *value, uint64_t now)

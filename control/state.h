@@ -14,6 +14,7 @@
 #include "control/cluster.h"
 #include "control/health.h"
 #include "control/hold.h"
+#include "control/host_mode.h"
 #include "control/names.h"
 
 /* A name that a watched cluster serves, and the print of what its API says about it; 0: it says nothing (more). */
@@ -27,6 +28,8 @@ struct cluster {
 	struct cluster_spec *spec;
 	struct health *health; /* of spec->hosts, same order */
 	int64_t pushed_at;     /* Unix ms of the last push; 0: none */
+	struct host_modes modes;
+	struct drain drain; /* while the state is draining or offline */
 
 	/* Watch and push. */
 	struct hold_window routes_gone, hosts_gone; /* what has gone lately */
@@ -42,6 +45,8 @@ struct cluster {
 	struct adopted_route *adopted;
 };
 
+struct journal;
+
 /* Where a host stands, found by its id. */
 struct host_place {
 	uint64_t id;
@@ -55,7 +60,8 @@ struct state {
 	struct host_place *places;              /* sorted by id */
 	size_t host_count;
 	struct names names;
-	size_t told; /* claims that were logged since claims_told */
+	struct journal *journal; /* what is told; NULL: the log alone. Not owned */
+	size_t told;             /* claims that were told since claims_told */
 };
 
 /* One change: `spec` replaces or makes the cluster of its name; NULL: `name` is removed. */
@@ -63,6 +69,7 @@ struct state_change {
 	const char *name;
 	const struct cluster_spec *spec;
 	int64_t pushed_at;
+	const struct drain *drain; /* NULL: as it is */
 };
 
 void state_free(struct state *state);
@@ -99,8 +106,9 @@ void state_touch_cluster(struct state *state, const struct cluster *cluster);
 /* The saved form, as it will be after the change (NULL: as it is); but not what the APIs of watched clusters show.
  * New reference. */
 json_t *state_write(const struct state *state, const struct state_change *change);
-/* Reads the saved form into an empty state. False with at least one fault; the state is empty then. */
-bool state_read(struct state *state, json_t *value, uint64_t now, struct json_faults *faults);
+/* Reads the saved form, which lies at `path` ("$"), into an empty state. False with at least one fault; the state is
+ * empty then. */
+bool state_read(struct state *state, json_t *value, const char *path, uint64_t now, struct json_faults *faults);
 
 /* Health of all hosts, saved apart. New reference. */
 json_t *state_write_health(const struct state *state);

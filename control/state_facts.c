@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control/hundredths.h"
+
 static const char *const reasons[] = {"none", "all", "many"};
 
 json_t *state_facts_write_hold(const struct hold *hold)
@@ -39,7 +41,7 @@ void state_facts_write_overrides(json_t *object, const struct names *names, uint
 		if (!overrides)
 			overrides = json_object();
 		json_object_set_new(overrides, name_format(&name->host, name->wildcard, text),
-		                    json_integer(pair->override));
+		                    hundredths_json(pair->override));
 	}
 	if (overrides)
 		json_object_set_new(object, "overrides", overrides);
@@ -53,11 +55,40 @@ void state_facts_read_overrides(struct reader *reader, struct names *names, uint
 	{
 		struct hostname host;
 		bool wildcard;
-		json_int_t value = json_integer_value(weight);
-		if (!json_is_integer(weight) || value < 0 || value > WEIGHT_MAX || !name_parse(text, &host, &wildcard))
+		uint16_t value;
+		if (!hundredths_of(weight, &value) || !name_parse(text, &host, &wildcard))
 			continue;
 		struct name *name = names_add(names, &host, wildcard);
-		names_pair_override(names, name, names_pair_add(names, name, cluster), (int)value);
+		names_pair_override(names, name, names_pair_add(names, name, cluster), value);
+	}
+}
+
+void state_facts_write_parked(json_t *object, const struct names *names, uint16_t cluster)
+{
+	json_t *parked = json_array();
+	for (const struct name *name = names_next(names, NULL); name; name = names_next(names, name)) {
+		char text[ROUTE_TEXT_MAX];
+		const struct pair *pair = names_pair(name, cluster);
+		if (pair && pair->present && pair->parked)
+			json_array_append_new(parked, json_string(name_format(&name->host, name->wildcard, text)));
+	}
+	if (json_array_size(parked) > 0)
+		json_object_set(object, "parked", parked);
+	json_decref(parked);
+}
+
+void state_facts_read_parked(struct reader *reader, const struct names *names, uint16_t cluster)
+{
+	const json_t *parked = reader_field(reader, "parked");
+	for (size_t i = 0; i < json_array_size(parked); i++) {
+		struct hostname host;
+		bool wildcard;
+		const char *text = json_string_value(json_array_get(parked, i));
+		struct name *name =
+		    text && name_parse(text, &host, &wildcard) ? names_find_host(names, &host, wildcard) : NULL;
+		struct pair *pair = name ? names_pair(name, cluster) : NULL;
+		if (pair && pair->present)
+			pair->parked = true;
 	}
 }
 

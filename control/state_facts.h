@@ -13,7 +13,11 @@
 void state_facts_write_overrides(json_t *object, const struct names *names, uint16_t cluster);
 void state_facts_write_held(json_t *object, const struct cluster_spec *spec);
 
+/* Of a cluster that is not watched: which of its routes are parked. */
+void state_facts_write_parked(json_t *object, const struct names *names, uint16_t cluster);
+
 /* From it. What names no route or host is left out. */
+void state_facts_read_parked(struct reader *reader, const struct names *names, uint16_t cluster);
 void state_facts_read_overrides(struct reader *reader, struct names *names, uint16_t cluster);
 void state_facts_read_held(struct reader *reader, struct cluster_spec *spec);
 

@@ -170,7 +170,7 @@ bool state_file_write_text(const char *path, const char *text, size_t len, bool 
 
 bool state_file_write(const char *path, const json_t *value, bool durable, char why[static STATE_FILE_TEXT_MAX])
 {
-	char *text = json_dumps(value, JSON_INDENT(1));
+	char *text = json_dumps(value, JSON_INDENT(1) | JSON_REAL_PRECISION(15));
 	if (!text)
 		abort();
 	bool good = state_file_write_text(path, text, strlen(text), durable, durable, why);

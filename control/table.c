@@ -6,8 +6,6 @@
 
 #include "control/weight.h"
 
-enum { HUNDREDTHS = 100 };
-
 struct build {
 	struct state *state;
 	struct slots *hosts, *pairs;
@@ -32,12 +30,31 @@ static bool serves(const struct host_spec *host, bool others_active)
 	return host->state == HOST_ACTIVE || (host->state == HOST_DRAINING && !others_active);
 }
 
+/* By the operator. */
+static bool is_enabled(const struct cluster *cluster, const struct host_spec *host)
+{
+	return host_modes_find(&cluster->modes, host->id) == NULL;
+}
+
 static bool any_active(const struct cluster *cluster)
 {
-	for (size_t i = 0; i < cluster->spec->host_count; i++)
-		if (cluster->spec->hosts[i].state == HOST_ACTIVE)
+	for (size_t i = 0; i < cluster->spec->host_count; i++) {
+		const struct host_spec *host = &cluster->spec->hosts[i];
+		if (host->state == HOST_ACTIVE && is_enabled(cluster, host))
 			return true;
+	}
 	return false;
+}
+
+static bool elects(const struct cluster *cluster, size_t i, bool others_active)
+{
+	const struct host_spec *host = &cluster->spec->hosts[i];
+	return cluster->health[i].state == HEALTH_UP && is_enabled(cluster, host) && serves(host, others_active);
+}
+
+bool table_elects(const struct cluster *cluster, size_t i)
+{
+	return elects(cluster, i, any_active(cluster));
 }
 
 static void add_host(struct build *build, const struct cluster *cluster, size_t i, bool others_active)
@@ -59,7 +76,7 @@ static void add_host(struct build *build, const struct cluster *cluster, size_t 
 	            .http_port = host->http_port,
 	            .https_port = host->https_port,
 	            .cluster = cluster->index,
-	            .healthy = health->state == HEALTH_UP && serves(host, others_active),
+	            .healthy = elects(cluster, i, others_active),
 	        },
 	    .announce = health->announce,
 	};
@@ -93,7 +110,7 @@ static bool add_share(struct build *build, struct message_route *route, const st
 	route->shares[route->share_count++] = (struct message_share){
 	    .pair = slot,
 	    .cluster = pair->cluster,
-	    .weight = (uint16_t)(weight_of(cluster, pair).value * HUNDREDTHS),
+	    .weight = weight_of(cluster, pair).value,
 	    .http = pair->http,
 	    .https = pair->https,
 	};
@@ -138,23 +155,25 @@ static void add_all_routes(struct build *build)
 	size_t count;
 	struct table *table = build->table;
 	struct names *names = &build->state->names;
-	struct name **sorted = names_sorted(names, names_is_served, &count);
+	struct name *const *ordered = names_ordered(names, &count);
+	struct name **left = allocate(count, sizeof(struct name *));
 	size_t room = count < build->routes_max ? count : build->routes_max;
 	table->routes = allocate(room, sizeof(*table->routes));
+	memcpy(left, ordered, count * sizeof(struct name *));
 	for (int published = 1; published >= 0; published--) {
 		for (size_t i = 0; i < count; i++) {
-			if (!sorted[i] || sorted[i]->published != published)
+			if (!left[i] || left[i]->published != published)
 				continue;
 			if (table->route_count < room)
-				add_route(build, sorted[i]);
+				add_route(build, left[i]);
 			else
-				names_publish(names, sorted[i], NULL, 0, 0);
-			sorted[i] = NULL;
+				names_publish(names, left[i], NULL, 0, 0);
+			left[i] = NULL;
 		}
 	}
 	table->routes_left_out = count - table->route_count;
 	table->pairs_left_out = names->uncounted;
-	free(sorted);
+	free(left);
 	/* What is served no more is in no whole table. */
 	for (size_t i = 0; i < names->dirty_count; i++)
 		if (!names_is_served(names->dirty[i]))

@@ -4,6 +4,7 @@
 #ifndef PM_TABLE_H
 #define PM_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,10 @@ struct table {
 	/* What found no room in the dataplane: no free slot, or more routes than it was started for. */
 	size_t hosts_left_out, pairs_left_out, routes_left_out;
 };
+
+/* True if router host `i` of the cluster may get new connections: it is healthy, the operator allows it, and its pods or the lack of others do, too
+ * it. */
+bool table_elects(const struct cluster *cluster, size_t i);
 
 /* `applied`: the revision that all workers have applied, for slots_begin. `routes_max`: what the dataplane takes.
  * Resets the hosts' `announce`. Never NULL. */

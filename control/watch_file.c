@@ -52,6 +52,8 @@ static void put_route(FILE *file, const struct name *name, const struct pair *pa
 	fprintf(file, ",\"http\":%s,\"https\":%s,\"created\":%" PRId64, pair->http ? "true" : "false",
 	        pair->https ? "true" : "false", pair->created);
 	put_text(file, "namespace", pair->namespace);
+	if (pair->termination != TERMINATION_UNKNOWN)
+		fprintf(file, ",\"termination\":%u,\"insecure\":%u", pair->termination, pair->insecure);
 	put_flag(file, "parked", pair->parked);
 	put_flag(file, "conflict", pair->conflict);
 	put_flag(file, "initial", pair->initial);
@@ -105,14 +107,15 @@ char *watch_file_write(const struct state *state, const struct cluster *cluster,
 static void read_route(struct state *state, const struct cluster *cluster, json_t *value)
 {
 	const char *text, *namespace = "", *warning = NULL;
-	int http, https, parked = 0, conflict = 0, initial = 0, weight = -1;
+	int http, https, parked = 0, conflict = 0, initial = 0, weight = -1, termination = 0, insecure = 0;
 	json_int_t created;
 	json_t *held = NULL;
 	struct hostname host;
 	bool wildcard;
-	if (json_unpack(value, "{s:s, s?i, s:b, s:b, s:I, s?s, s?b, s?b, s?b, s?o, s?s}", "host", &text, "weight",
+	if (json_unpack(value, "{s:s, s?i, s:b, s:b, s:I, s?s, s?b, s?b, s?b, s?o, s?s, s?i, s?i}", "host", &text, "weight",
 	                &weight, "http", &http, "https", &https, "created", &created, "namespace", &namespace, "parked",
-	                &parked, "conflict", &conflict, "initial", &initial, "held", &held, "warning", &warning) != 0 ||
+	                &parked, "conflict", &conflict, "initial", &initial, "held", &held, "warning", &warning, "termination",
+	                &termination, "insecure", &insecure) != 0 ||
 	    !name_parse(text, &host, &wildcard) || weight > WEIGHT_MAX || strlen(namespace) > OBSERVED_NAMESPACE_MAX)
 		return;
 	struct name *name = names_add(&state->names, &host, wildcard);
@@ -123,6 +126,10 @@ static void read_route(struct state *state, const struct cluster *cluster, json_
 	pair->http = http;
 	pair->https = https;
 	pair->created = created;
+	if (termination >= 0 && termination < termination_count && insecure >= 0 && insecure < insecure_count) {
+		pair->termination = (uint8_t)termination;
+		pair->insecure = (uint8_t)insecure;
+	}
 	strcpy(pair->namespace, namespace);
 	pair->parked = parked;
 	pair->conflict = conflict;

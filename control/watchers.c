@@ -10,6 +10,7 @@
 #include "control/adopt.h"
 #include "control/control.h"
 #include "control/state_file.h"
+#include "control/tell.h"
 #include "control/watch_file.h"
 
 enum {
@@ -103,6 +104,17 @@ void watchers_save(struct watchers *watchers)
 	save_fire(watchers);
 }
 
+bool watchers_save_now(const struct control *control, const struct state *state, struct cluster *cluster, char *why)
+{
+	char path[WATCH_PATH_MAX];
+	size_t len;
+	char *text = watch_file_write(state, cluster, &len);
+	cluster->unsaved =
+	    !state_file_write_text(path_of(control, cluster->spec->name, path), text, len, true, true, why);
+	free(text);
+	return !cluster->unsaved;
+}
+
 static void forget_file(const struct control *control, const char *cluster)
 {
 	static const char *const suffixes[] = {"", ".previous"};
@@ -125,6 +137,38 @@ void watchers_forget(const struct control *control)
 
 /* ---- reports ---- */
 
+static struct journal_entry entry_of(const struct watcher *watcher, const char *kind, enum journal_level level)
+{
+	return (struct journal_entry){.kind = kind, .level = level, .object = "cluster", .cluster = watcher->name};
+}
+
+/* The first watch that fails, or NULL. */
+static const struct kube_watch_status *find_failing(const struct kube_status *status)
+{
+	for (size_t i = 0; i < status->watch_count; i++)
+		if (status->watches[i].failing)
+			return &status->watches[i];
+	return NULL;
+}
+
+static void look_for_failing(struct watcher *watcher)
+{
+	struct kube_status status;
+	struct journal *journal = watcher->control->journal;
+	if (!watcher->source)
+		return;
+	kube_source_status(watcher->source, &status);
+	const struct kube_watch_status *failing = find_failing(&status);
+	if (failing && !watcher->failing)
+		tell(journal, NULL, entry_of(watcher, "watch_failing", JOURNAL_WARNING),
+		     "cluster %s: the watch of %s fails: %s; what is known goes on serving", watcher->name,
+		     failing->what, failing->error);
+	if (!failing && watcher->failing)
+		tell(journal, NULL, entry_of(watcher, "watch_recovered", JOURNAL_INFO),
+		     "cluster %s: its API answers again", watcher->name);
+	watcher->failing = failing != NULL;
+}
+
 static void changed(void *context, enum kube_change change)
 {
 	struct watcher *watcher = context;
@@ -135,9 +179,10 @@ static void changed(void *context, enum kube_change change)
 	bool differs = adopt_observed(&control->state, cluster, control->config, kube_source_observed(watcher->source),
 	                              change == KUBE_LIST, &clock);
 	if (!was_current)
-		log_info("cluster %s: is up to date with its API: %zu routes, %zu router hosts, %zu held",
-		         watcher->name, control->state.names.of_cluster[cluster->index], cluster->spec->host_count,
-		         adopt_held(&control->state, cluster));
+		tell(control->journal, NULL, entry_of(watcher, "cluster_current", JOURNAL_INFO),
+		     "cluster %s: is up to date with its API: %zu routes, %zu router hosts, %zu held", watcher->name,
+		     control->state.names.of_cluster[cluster->index], cluster->spec->host_count,
+		     adopt_held(&control->state, cluster));
 	watchers_save(&control->watchers); /* before the workers are told, if it does not take too long */
 	if (differs)
 		control_state_changed(control);
@@ -159,6 +204,8 @@ static void reap_fire(void *context)
 		if (cluster && cluster_hosts_are_observed(cluster->spec))
 			differs |= adopt_reap_hosts(&control->state, cluster, host_idle, control, &clock);
 	}
+	for (unsigned i = 0; i < CLUSTERS_MAX; i++)
+		look_for_failing(&watchers->list[i]);
 	if (differs) {
 		watchers_save(watchers);
 		control_state_changed(control);
@@ -172,6 +219,7 @@ static void stop(struct watcher *watcher)
 {
 	kube_source_stop(watcher->source);
 	watcher->source = NULL;
+	watcher->failing = false;
 }
 
 static void start(struct watcher *watcher, struct cluster *cluster)
@@ -225,6 +273,12 @@ void watchers_stop(struct watchers *watchers)
 	}
 	event_timer_cancel(watchers->control->loop, &watchers->save_timer);
 	event_timer_cancel(watchers->control->loop, &watchers->reap_timer);
+}
+
+const char *watchers_rejection(const struct watchers *watchers, const struct cluster *cluster, uint64_t name_id)
+{
+	const struct watcher *watcher = &watchers->list[cluster->index];
+	return watcher->source ? kube_source_rejection(watcher->source, name_id) : NULL;
 }
 
 bool watchers_status(const struct watchers *watchers, const struct cluster *cluster, struct kube_status *out)

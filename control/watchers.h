@@ -21,6 +21,7 @@ struct watcher {
 	char name[CLUSTER_NAME_MAX + 1];
 	struct kube_source *source; /* NULL: nothing is watched here */
 	uint64_t save_at;           /* monotonic ms: not before */
+	bool failing;               /* and the journal says so */
 };
 
 struct watchers {
@@ -42,6 +43,11 @@ void watchers_refresh(struct watchers *watchers);
 /* Saves what of the watched clusters has changed: at once, or later if it takes long and was done just now. */
 void watchers_save(struct watchers *watchers);
 
+/* Saves one cluster of a state at once, durably. False: `why` (STATE_FILE_TEXT_MAX) says what failed. */
+bool watchers_save_now(const struct control *control, const struct state *state, struct cluster *cluster, char *why);
+
+/* See kube_source_rejection; NULL if the cluster is not watched. */
+const char *watchers_rejection(const struct watchers *watchers, const struct cluster *cluster, uint64_t name_id);
 /* False: the cluster is not watched. */
 bool watchers_status(const struct watchers *watchers, const struct cluster *cluster, struct kube_status *out);
 

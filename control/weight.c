@@ -23,12 +23,12 @@ static enum weight_bar bar_of(const struct cluster_spec *cluster, const struct p
 
 struct weight weight_of(const struct cluster_spec *cluster, const struct pair *pair)
 {
-	struct weight weight = {.given = cluster->default_weight, .origin = WEIGHT_DEFAULT};
+	struct weight weight = {.given = cluster->default_weight * HUNDREDTHS, .origin = WEIGHT_DEFAULT};
 	if (pair->overridden) {
 		weight.given = pair->override;
 		weight.origin = WEIGHT_OVERRIDE;
 	} else if (pair->weight_given) {
-		weight.given = pair->weight;
+		weight.given = pair->weight * HUNDREDTHS;
 		weight.origin = own_origin(cluster);
 	}
 	weight.bar = bar_of(cluster, pair);

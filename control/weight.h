@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "control/cluster.h"
+#include "control/hundredths.h"
 #include "control/names.h"
 
 enum weight_origin { WEIGHT_OVERRIDE, WEIGHT_ANNOTATION, WEIGHT_PUSH, WEIGHT_STATIC, WEIGHT_DEFAULT };
@@ -13,8 +14,8 @@ enum weight_origin { WEIGHT_OVERRIDE, WEIGHT_ANNOTATION, WEIGHT_PUSH, WEIGHT_STA
 enum weight_bar { WEIGHT_FREE, WEIGHT_NOT_ACTIVE, WEIGHT_CONFLICT, WEIGHT_PARKED };
 
 struct weight {
-	uint8_t value; /* 0 to WEIGHT_MAX: what counts; 0 behind a bar */
-	uint8_t given; /* what it would be without the bar */
+	uint16_t value; /* in hundredths, 0 to HUNDREDTHS_ALL: what counts; 0 behind a bar */
+	uint16_t given; /* what it would be without the bar */
 	enum weight_origin origin;
 	enum weight_bar bar;
 };

@@ -50,7 +50,7 @@ static uint16_t write_alert(uint8_t *out, enum answer answer)
 static uint16_t write_answer(const struct worker *worker, const struct flow *flow, struct young *young)
 {
 	enum answer answer = young->answer;
-	if (worker->config->listeners[worker->vips[flow->vip].listener].mode == LISTENER_TLS)
+	if (worker->vips[flow->vip].tls)
 		return answers[answer].alert ? write_alert(young->small, answer) : 0;
 	bool named = answer == ANSWER_UNKNOWN_NAME || answer == ANSWER_NOT_SERVED || answer == ANSWER_UNHEALTHY ||
 	             answer == ANSWER_CONNECT_FAILED;
@@ -89,8 +89,9 @@ void answer_start(struct worker *worker, struct flow *flow, enum answer answer)
 	flow_unbind_router(worker, flow);
 	flow_set_state(worker, flow, FLOW_ANSWER);
 	young->answer = (uint8_t)answer;
+	young->answer_len = young->answer_acked = young->answer_sent = 0;
+	recording_refused(worker, flow);
 	young->answer_len = write_answer(worker, flow, young);
-	young->answer_acked = young->answer_sent = 0;
 	young->answer_started = worker->now;
 	young->resend_after = SYN_RTO_MS;
 	/* From now on everything in order is acknowledged and thrown away, and nothing is held. */

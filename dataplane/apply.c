@@ -51,6 +51,8 @@ static void acknowledge(struct worker *worker, uint64_t revision)
 static void begin_sync(struct worker *worker, const struct message *message)
 {
 	struct tables *tables = &worker->tables;
+	if (message->start != tables->start)
+		queries_drop(worker);
 	tables->filling = tables->active == &tables->table[0] ? &tables->table[1] : &tables->table[0];
 	table_clear(tables->filling);
 	tables->start = message->start;
@@ -67,10 +69,21 @@ static void apply_batch(struct worker *worker)
 	tables->batch_count = 0;
 }
 
+static void obey(struct worker *worker, const struct message *command)
+{
+	if (command->type == MESSAGE_LOG)
+		recording_log(worker, &command->log);
+	else
+		queries_take(worker, command);
+	count(worker, counter_message_applied);
+}
+
 static void take(struct worker *worker, const struct message *message)
 {
 	struct tables *tables = &worker->tables;
-	if (message->type == MESSAGE_SYNC_END && tables->filling) {
+	if (message_is_command(message->type)) {
+		obey(worker, message);
+	} else if (message->type == MESSAGE_SYNC_END && tables->filling) {
 		tables_swap(tables);
 		acknowledge(worker, message->end.revision);
 	} else if (tables->filling) {

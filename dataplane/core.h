@@ -8,12 +8,15 @@
 
 #include "common/config.h"
 #include "common/packet.h"
+#include "common/record.h"
 #include "common/shared.h"
 #include "common/tcp_options.h"
+#include "common/tcp_seq.h"
 #include "dataplane/cookie.h"
 #include "dataplane/flow.h"
 #include "dataplane/flow_table.h"
 #include "dataplane/l3.h"
+#include "dataplane/query.h"
 #include "dataplane/source_ports.h"
 #include "dataplane/tables.h"
 #include "dataplane/timer_wheel.h"
@@ -39,7 +42,8 @@ enum {
 struct vip {
 	struct address address;
 	uint16_t port;
-	uint16_t listener;
+	uint16_t listener; /* VIP_CLOSED: no new connection */
+	bool tls;
 	bool held;
 	uint32_t lost_at; /* ms, while not held */
 	bool swept;       /* its flows were ended after VIP_LOST_MS */
@@ -53,6 +57,13 @@ struct host_health {
 	uint8_t failures;  /* in a row */
 	uint16_t mss;      /* of its last SYN-ACK, 0: not known */
 	uint32_t trial_at; /* ms: from then on one connection may try it again */
+};
+
+/* What is recorded without being asked for. */
+struct recording {
+	struct message_log log;
+	uint32_t ended;             /* connections since the last one recorded */
+	uint64_t tokens, tokens_at; /* for RECORD_REFUSED: millionths of a record, and when (us) */
 };
 
 struct worker {
@@ -74,6 +85,7 @@ struct worker {
 	unsigned vip_count;
 
 	struct flow *flows;
+	struct flow_past *pasts; /* by flow */
 	uint32_t *free_flows;
 	uint32_t free_flow_count;
 	struct young *youngs;
@@ -82,6 +94,7 @@ struct worker {
 	uint8_t *large_heads; /* limits.head_bytes each */
 	uint32_t *free_large;
 	uint32_t free_large_count;
+	uint32_t rearm_next; /* flows from here on have their idle timers of an earlier configuration */
 
 	struct flow_table flow_table;
 	struct timer_wheel timers;
@@ -92,6 +105,9 @@ struct worker {
 	struct tables tables;
 	struct host_health *health; /* by host slot */
 	uint16_t router_mss_min;    /* smallest MSS that a router host of the tables has sent */
+
+	struct recording recording;
+	struct queries queries;
 };
 
 /* ---- counting ---- */
@@ -121,6 +137,11 @@ uint64_t key_hash(const struct worker *worker, const struct address *remote, con
 /* The flow that a packet from `remote` to `local` belongs to; NULL: none. */
 struct flow *flow_find(struct worker *worker, uint64_t hash, const struct address *remote, const struct address *local,
                        uint16_t remote_port, uint16_t local_port, enum side *side);
+/* Does the VIP take new connections? */
+static inline bool vip_open(const struct worker *worker, unsigned vip)
+{
+	return !worker->refuse_new && worker->vips[vip].listener != VIP_CLOSED;
+}
 /* Index of the VIP (address, port), or -1. */
 int vip_find(const struct worker *worker, const struct address *address, uint16_t port);
 bool pool_contains(const struct worker *worker, const struct address *address);
@@ -154,8 +175,17 @@ struct flow *flow_create(struct worker *worker, const struct packet *packet, uns
 void flow_set_state(struct worker *worker, struct flow *flow, enum flow_state state);
 /* Ends it now: leaves the table, gives back everything. */
 void flow_destroy(struct worker *worker, struct flow *flow);
-/* Ended, but translates for `linger` ms more: the router host counts it no longer. */
-void flow_linger(struct worker *worker, struct flow *flow, uint32_t linger, enum counter why);
+/* Ended (RECORD_FIN or RECORD_RST), but translates for `linger` ms more: the router host counts it no longer. */
+void flow_linger(struct worker *worker, struct flow *flow, uint32_t linger, enum record_why why);
+/* Ends it now, counted and recorded: RST to both sides, or to the client alone before the router host is joined. */
+void flow_reset(struct worker *worker, struct flow *flow, enum record_why why);
+/* A side has sent up to here, as far as it was forwarded. The carry is a wrap. */
+static inline void flow_advance(struct worker *worker, struct flow *flow, enum side side, uint32_t end)
+{
+	uint32_t *at = &flow->half[side].end, news = end - *at;
+	if (__builtin_expect(__builtin_add_overflow(*at, (int32_t)news > 0 ? news : 0, at), 0))
+		worker->pasts[flow_index(worker, flow)].wraps[side]++;
+}
 /* The young part is given back, the flow goes on as SPLICED. */
 void flow_splice(struct worker *worker, struct flow *flow);
 /* Binds the flow to a router host and a source port, into the table by its router side. False: counted. */
@@ -232,6 +262,8 @@ void splice_receive(struct worker *worker, struct flow *flow, enum side side, st
 /* The same for an ended flow: what repairs its end passes, what repeats its beginning does not. */
 void splice_receive_late(struct worker *worker, struct flow *flow, enum side side, struct frame *frame,
                          struct packet *packet);
+/* The idle limit has changed: sets the flow's timer anew, if it is spliced. */
+void splice_rearm(struct worker *worker, struct flow *flow);
 /* Idle limit, doubt about a RST, end of lingering. */
 void splice_timer(struct worker *worker, struct flow *flow);
 /* Remembers what the packet says: `ack` in router space, `window` in bytes; FINs too. */
@@ -258,22 +290,84 @@ void answer_timer(struct worker *worker, struct flow *flow);
 
 void icmp_receive(struct worker *worker, struct frame *frame, const struct packet *packet);
 
+/* ---- recording.c: what control is told of connections ---- */
+
+void recording_log(struct worker *worker, const struct message_log *log);
+/* Notes, at the steps of a flow: it is born; it is JOINING, and these are the numbers of its first payload (router
+ * space); its young part is about to be given back. */
+void recording_born(struct worker *worker, const struct flow *flow);
+void recording_joins(struct worker *worker, const struct flow *flow, uint32_t client_first, uint32_t router_first);
+void recording_keep(struct worker *worker, const struct flow *flow);
+/* RECORD_ENDED of a JOINING or SPLICED flow, if it is the turn of this one; before anything of it is given back. */
+void recording_ended(struct worker *worker, const struct flow *flow, enum record_why why);
+/* RECORD_REFUSED of a flow that has just become ANSWER. */
+void recording_refused(struct worker *worker, const struct flow *flow);
+/* For queries. False: the ring has no room for answers, nothing has happened. */
+bool recording_listed(struct worker *worker, const struct query *query, const struct flow *flow);
+/* Sends an answer whose type and body are set. */
+bool recording_answer(struct worker *worker, const struct query *query, struct record *record);
+/* The place in `flows` of the living connection with this id; false: it is not of this worker, or has gone. */
+bool recording_place(const struct worker *worker, uint64_t id, uint32_t *place);
+uint16_t recording_cluster(const struct worker *worker, const struct flow *flow);
+/* ms since its birth */
+uint32_t recording_age(const struct worker *worker, const struct flow *flow);
+
 /* ---- election.c ---- */
 
-/* The next router host for a young flow, by its name and what was tried before. */
-struct elected {
-	uint32_t host; /* slot */
-	uint32_t share_pair;
-	uint16_t cluster;
-	bool trial; /* of a suspected router host, though there is another one */
-};
 enum election {
 	ELECTED,
 	ELECTION_UNKNOWN,    /* no route has this name, and no default cluster */
 	ELECTION_NOT_SERVED, /* no cluster serves it on this port */
 	ELECTION_UNHEALTHY,  /* no healthy router host, or all were tried */
 };
+
+/* For whom a router host is sought: a young flow, or an explanation. */
+struct elector {
+	const struct hostname *name; /* len 0: none was given */
+	unsigned listener;           /* VIP_CLOSED: it has gone, and its default cluster with it */
+	bool https;
+	uint16_t cluster;      /* of the attempt before, CLUSTER_NONE */
+	unsigned tried_count;  /* router hosts that are out of the question */
+	const uint32_t *tried; /* slots */
+};
+
+/* What is decided, and from what. */
+struct decision {
+	enum election result;
+	struct table_route *route; /* NULL with ELECTION_UNKNOWN */
+	bool by_default;           /* `route` is the listener's default cluster */
+	uint16_t usable;           /* shares that can take the connection, a bit each */
+	bool stays;                /* a retry in the same cluster: the weights were not asked */
+	/* ELECTED: */
+	unsigned share, place; /* index in the route's shares, in the cluster's hosts */
+	uint32_t host;         /* slot */
+	bool trial;            /* of a suspected router host, though there is another one */
+};
+
+/* Decides by what is true now, and changes nothing: not the credits, nor the turn, nor the time of a trial. */
+void decide(struct worker *worker, const struct elector *elector, struct decision *out);
+/* May this router host be elected at all? */
+bool host_usable(const struct worker *worker, const struct elector *elector, uint32_t slot);
+/* Attempts and connections of all workers. */
+uint64_t host_active(const struct worker *worker, uint32_t slot);
+bool share_served(const struct message_share *share, bool https);
+
+/* The next router host for a young flow, by its name and what was tried before: decides, and takes note. */
+struct elected {
+	uint32_t host; /* slot */
+	uint32_t share_pair;
+	uint16_t cluster;
+	bool trial; /* as in struct decision */
+};
 enum election elect(struct worker *worker, struct flow *flow, struct elected *out);
+
+/* ---- explain.c ---- */
+
+/* Tells the next part of what would be decided. True: all is told. */
+bool explain_step(struct worker *worker, const struct query *query, struct query_explanation *explanation);
+
+/* ---- what is known of router hosts (election.c) ---- */
+
 /* It has not answered a first SYN: others are elected before it, but for one trial per second, until a connect or a
  * check succeeds. */
 void host_suspect(struct worker *worker, uint32_t host);

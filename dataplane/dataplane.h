@@ -3,6 +3,8 @@
 #ifndef PM_DATAPLANE_H
 #define PM_DATAPLANE_H
 
+#include <limits.h>
+
 #include "common/config.h"
 #include "dataplane/l3.h"
 #include "dataplane/netlink_mirror.h"
@@ -13,13 +15,15 @@
 #include "dataplane/worker_loop.h"
 
 struct dataplane {
-	struct config *config;
+	struct config *config;      /* of the start; what cannot change is taken from here */
+	struct running *running;    /* what runs since the last change; NULL: as at the start */
+	char config_path[PATH_MAX]; /* absolute */
 	struct process_id process;
 	char file_prefix[RUN_FILE_PREFIX_MAX + 1];
 	char xdp_program[512]; /* path of the object file */
 
 	int lock;      /* file descriptor: held as long as this instance lives */
-	int signals;   /* signalfd: SIGTERM, SIGINT */
+	int signals;   /* signalfd: SIGTERM, SIGINT, SIGHUP */
 	int ask_event; /* eventfd: workers have questions */
 
 	struct l3 *l3;

@@ -1,32 +1,31 @@
 /* Who gets a connection: the weights of the route pick the cluster, then the healthy router host with the fewest active
  * connections is picked. One election per connection, with what is true at that moment; a retry excludes what was
- * tried.
+ * tried. An explanation (explain.c) asks the same code, without the consequences.
  *
  * Weights: smooth weighted round robin, so that of 9 connections at 1:8 exactly one goes to the first. Active
  * connections count attempts, and are summed over all workers: exact within a worker; another worker's last burst may
  * be missing, so hosts can differ by at most WORKER_BURST_MAX for each further worker. */
 #include "dataplane/core.h"
 
-static bool was_tried(const struct young *young, uint32_t host)
+static bool was_tried(const struct elector *elector, uint32_t host)
 {
-	for (unsigned i = 0; i < young->tried_count; i++)
-		if (young->tried[i] == host)
+	for (unsigned i = 0; i < elector->tried_count; i++)
+		if (elector->tried[i] == host)
 			return true;
 	return false;
 }
 
-/* May this router host be elected by this connection at all? */
-static bool usable(const struct worker *worker, const struct young *young, uint32_t slot, bool https)
+bool host_usable(const struct worker *worker, const struct elector *elector, uint32_t slot)
 {
 	const struct table_host *host = &worker->tables.active->hosts[slot];
-	return host->healthy && (https ? host->https_port : host->http_port) && !was_tried(young, slot);
+	return host->healthy && (elector->https ? host->https_port : host->http_port) && !was_tried(elector, slot);
 }
 
-static bool cluster_usable(const struct worker *worker, const struct young *young, uint16_t cluster, bool https)
+static bool cluster_usable(const struct worker *worker, const struct elector *elector, uint16_t cluster)
 {
 	const struct table_cluster *c = &worker->tables.active->clusters[cluster];
 	for (unsigned i = 0; i < c->host_count; i++)
-		if (usable(worker, young, c->hosts[i], https))
+		if (host_usable(worker, elector, c->hosts[i]))
 			return true;
 	return false;
 }
@@ -38,7 +37,7 @@ static bool shunned(const struct worker *worker, uint32_t slot)
 	return health->suspected && (int32_t)(worker->now - health->trial_at) < 0;
 }
 
-static uint64_t active_on(const struct worker *worker, uint32_t slot)
+uint64_t host_active(const struct worker *worker, uint32_t slot)
 {
 	uint64_t sum = 0;
 	for (unsigned i = 0; i < worker->count; i++)
@@ -47,112 +46,153 @@ static uint64_t active_on(const struct worker *worker, uint32_t slot)
 }
 
 /* The usable router host with the fewest active connections, ties in turn; shunned ones only if there is no other.
- * `*trial`: it is suspected, and another one was passed over for it. */
-static uint32_t pick_host(struct worker *worker, const struct young *young, uint16_t cluster, bool https, bool *trial)
+ * The cluster has a usable one. */
+static void pick_host(const struct worker *worker, const struct elector *elector, struct decision *decision)
 {
-	struct table_cluster *c = &worker->tables.active->clusters[cluster];
+	const struct table_cluster *c =
+	    &worker->tables.active->clusters[decision->route->shares[decision->share].cluster];
 	uint64_t best = UINT64_MAX;
-	unsigned winner = 0, usable_count = 0;
+	unsigned usable_count = 0;
 	bool found_shunned = true;
 	for (unsigned n = 0; n < c->host_count; n++) {
 		unsigned i = (c->turn + n) % c->host_count;
-		if (!usable(worker, young, c->hosts[i], https))
+		if (!host_usable(worker, elector, c->hosts[i]))
 			continue;
 		bool is_shunned = shunned(worker, c->hosts[i]);
-		uint64_t active = active_on(worker, c->hosts[i]);
+		uint64_t active = host_active(worker, c->hosts[i]);
 		if (usable_count++ > 0 &&
 		    (is_shunned > found_shunned || (is_shunned == found_shunned && active >= best)))
 			continue;
 		found_shunned = is_shunned;
 		best = active;
-		winner = i;
+		decision->place = i;
 	}
-	if (usable_count == 0)
-		return SLOT_NONE;
-	c->turn = (uint16_t)((winner + 1) % c->host_count);
-	struct host_health *health = &worker->health[c->hosts[winner]];
-	if (health->suspected)
-		health->trial_at = worker->now + SUSPECT_TRIAL_MS;
-	*trial = health->suspected && usable_count > 1;
-	return c->hosts[winner];
+	decision->host = c->hosts[decision->place];
+	decision->trial = worker->health[decision->host].suspected && usable_count > 1;
 }
 
-static bool share_usable(const struct worker *worker, const struct young *young, const struct message_share *share,
-                         bool https)
+bool share_served(const struct message_share *share, bool https)
 {
-	return share->weight > 0 && (https ? share->https : share->http) &&
-	       cluster_usable(worker, young, share->cluster, https);
+	return https ? share->https : share->http;
 }
 
-/* The share whose turn it is among those that can take the connection; NULL: none can. */
-static const struct message_share *pick_share(struct worker *worker, const struct young *young,
-                                              struct table_route *route, bool https)
+static bool share_usable(const struct worker *worker, const struct elector *elector, const struct message_share *share)
 {
-	int32_t total = 0, *best_credit = NULL;
-	const struct message_share *best = NULL;
+	return share->weight > 0 && share_served(share, elector->https) &&
+	       cluster_usable(worker, elector, share->cluster);
+}
+
+/* The share whose turn it is among those that can take the connection. False: none can. */
+static bool pick_share(const struct worker *worker, const struct elector *elector, struct decision *decision)
+{
+	const struct table_route *route = decision->route;
+	int32_t best = 0;
 	for (unsigned i = 0; i < route->share_count; i++) {
-		const struct message_share *share = &route->shares[i];
-		if (!share_usable(worker, young, share, https))
+		if (!share_usable(worker, elector, &route->shares[i]))
 			continue;
-		int32_t *credit = tables_credit(&worker->tables, route, i);
-		*credit += share->weight;
-		total += share->weight;
-		if (!best || *credit > *best_credit) {
-			best = share;
-			best_credit = credit;
+		int32_t credit = tables_credit_now(&worker->tables, route, i) + route->shares[i].weight;
+		if (decision->usable == 0 || credit > best) {
+			best = credit;
+			decision->share = i;
 		}
+		decision->usable |= (uint16_t)(1u << i);
 	}
-	if (best)
-		*best_credit -= total;
-	return best;
+	return decision->usable != 0;
 }
 
 static bool served(const struct table_route *route, bool https)
 {
 	for (unsigned i = 0; i < route->share_count; i++)
-		if (https ? route->shares[i].https : route->shares[i].http)
+		if (share_served(&route->shares[i], https))
 			return true;
 	return false;
 }
 
-static struct table_route *route_of(struct worker *worker, const struct flow *flow, const struct young *young)
+static void find_route(struct worker *worker, const struct elector *elector, struct decision *decision)
 {
-	struct table_route *route = young->name.len ? tables_route(&worker->tables, &young->name) : NULL;
-	if (route)
-		return route;
-	route = &worker->tables.active->defaults[worker->vips[flow->vip].listener];
-	return route->share_count ? route : NULL;
+	decision->route = elector->name->len ? tables_route(&worker->tables, elector->name) : NULL;
+	if (decision->route)
+		return;
+	if (elector->listener == VIP_CLOSED)
+		return;
+	struct table_route *route = &worker->tables.active->defaults[elector->listener];
+	decision->by_default = true;
+	decision->route = route->share_count ? route : NULL;
 }
 
 /* A retry stays in the cluster while it has a router host left, and the route still goes there. */
-static const struct message_share *present_share(struct worker *worker, const struct young *young,
-                                                 const struct table_route *route, bool https)
+static bool stay(const struct worker *worker, const struct elector *elector, struct decision *decision)
 {
-	for (unsigned i = 0; i < route->share_count; i++)
-		if (route->shares[i].cluster == young->cluster && share_usable(worker, young, &route->shares[i], https))
-			return &route->shares[i];
-	return NULL;
+	const struct table_route *route = decision->route;
+	for (unsigned i = 0; i < route->share_count; i++) {
+		if (route->shares[i].cluster != elector->cluster || !share_usable(worker, elector, &route->shares[i]))
+			continue;
+		decision->share = i;
+		decision->stays = true;
+		return true;
+	}
+	return false;
+}
+
+void decide(struct worker *worker, const struct elector *elector, struct decision *out)
+{
+	*out = (struct decision){.result = ELECTION_UNKNOWN, .host = SLOT_NONE};
+	find_route(worker, elector, out);
+	if (!out->route)
+		return;
+	out->result = ELECTION_NOT_SERVED;
+	if (!served(out->route, elector->https))
+		return;
+	out->result = ELECTION_UNHEALTHY;
+	bool stays = elector->cluster != CLUSTER_NONE && stay(worker, elector, out);
+	if (!stays && !pick_share(worker, elector, out))
+		return;
+	out->result = ELECTED;
+	pick_host(worker, elector, out);
+}
+
+/* What a decision costs: the credits of the shares, the turn among the router hosts, the next trial. */
+static void take_note(struct worker *worker, const struct decision *decision)
+{
+	struct table_route *route = decision->route;
+	int32_t total = 0;
+	for (unsigned i = 0; !decision->stays && i < route->share_count; i++) {
+		if (!(decision->usable & 1u << i))
+			continue;
+		*tables_credit(&worker->tables, route, i) += route->shares[i].weight;
+		total += route->shares[i].weight;
+	}
+	if (!decision->stays)
+		*tables_credit(&worker->tables, route, decision->share) -= total;
+	struct table_cluster *cluster = &worker->tables.active->clusters[route->shares[decision->share].cluster];
+	cluster->turn = (uint16_t)((decision->place + 1) % cluster->host_count);
+	struct host_health *health = &worker->health[decision->host];
+	if (health->suspected)
+		health->trial_at = worker->now + SUSPECT_TRIAL_MS;
 }
 
 enum election elect(struct worker *worker, struct flow *flow, struct elected *out)
 {
 	const struct young *young = flow_young(worker, flow);
-	bool https = worker->config->listeners[worker->vips[flow->vip].listener].mode == LISTENER_TLS;
-	struct table_route *route = route_of(worker, flow, young);
-	if (!route)
-		return ELECTION_UNKNOWN;
-	if (!served(route, https))
-		return ELECTION_NOT_SERVED;
-	const struct message_share *share = NULL;
-	if (young->cluster != CLUSTER_NONE)
-		share = present_share(worker, young, route, https);
-	if (!share)
-		share = pick_share(worker, young, route, https);
-	if (!share)
-		return ELECTION_UNHEALTHY;
+	const struct vip *vip = &worker->vips[flow->vip];
+	struct elector elector = {
+	    .name = &young->name,
+	    .listener = vip->listener,
+	    .https = vip->tls,
+	    .cluster = young->cluster,
+	    .tried_count = young->tried_count,
+	    .tried = young->tried,
+	};
+	struct decision decision;
+	decide(worker, &elector, &decision);
+	if (decision.result != ELECTED)
+		return decision.result;
+	take_note(worker, &decision);
+	const struct message_share *share = &decision.route->shares[decision.share];
 	out->cluster = share->cluster;
 	out->share_pair = share->pair;
-	out->host = pick_host(worker, young, out->cluster, https, &out->trial);
+	out->host = decision.host;
+	out->trial = decision.trial;
 	return ELECTED;
 }
 

@@ -93,6 +93,7 @@ struct flow *flow_create(struct worker *worker, const struct packet *packet, uns
 	flow->young = worker->free_youngs[--worker->free_young_count];
 	init_young(worker, flow_young(worker, flow), packet);
 	flow_set_state(worker, flow, FLOW_HEAD);
+	recording_born(worker, flow);
 	gauge_move(worker, counter_flows, 1);
 	count(worker, counter_connections);
 	flow_timer_at(worker, flow, worker->now + worker->config->timeouts.head);
@@ -138,7 +139,7 @@ static struct source_ports *ports_of(struct worker *worker, uint32_t host, bool 
 
 static bool flow_is_https(const struct worker *worker, const struct flow *flow)
 {
-	return worker->config->listeners[worker->vips[flow->vip].listener].mode == LISTENER_TLS;
+	return worker->vips[flow->vip].tls;
 }
 
 /* Takes a source port for the flow's router host. Another slot may stand for the same router host (it was replaced, or
@@ -172,13 +173,14 @@ bool flow_bind_router(struct worker *worker, struct flow *flow, uint32_t host, u
 	struct source_ports *ports = ports_of(worker, host, https);
 	flow->router = router->address;
 	flow->router_port = https ? router->https_port : router->http_port;
+	flow->host = host;
+	flow->share_pair = share_pair;
+	flow_young(worker, flow)->host_generation = router->generation;
 	if ((!ports->rested && !source_ports_open(ports, &worker->pool)) || !take_port(worker, flow, ports)) {
 		flow->local_port = 0;
 		count(worker, counter_refused_ports);
 		return false;
 	}
-	flow->host = host;
-	flow->share_pair = share_pair;
 	flow->router_hop = l3_next_hop(worker->l3, &flow->router);
 	flow->address_diff = address_diff(worker, flow);
 	gauge_move(worker, counter_ports_in_use, 1);
@@ -205,18 +207,27 @@ void flow_unbind_router(struct worker *worker, struct flow *flow)
 	flow->local_port = 0;
 }
 
-void flow_linger(struct worker *worker, struct flow *flow, uint32_t linger, enum counter why)
+/* Its young part goes, it stays. */
+static void grow_up(struct worker *worker, struct flow *flow)
 {
-	count(worker, why);
-	set_active(worker, flow, -1);
+	if (flow->young != YOUNG_NONE)
+		recording_keep(worker, flow);
 	give_back_young(worker, flow);
+}
+
+void flow_linger(struct worker *worker, struct flow *flow, uint32_t linger, enum record_why why)
+{
+	count(worker, why == RECORD_FIN ? counter_ended_fin : counter_ended_rst);
+	recording_ended(worker, flow, why);
+	set_active(worker, flow, -1);
+	grow_up(worker, flow);
 	flow_set_state(worker, flow, FLOW_LINGERING);
 	flow_timer_at(worker, flow, worker->now + linger);
 }
 
 void flow_splice(struct worker *worker, struct flow *flow)
 {
-	give_back_young(worker, flow);
+	grow_up(worker, flow);
 	flow_set_state(worker, flow, FLOW_SPLICED);
 	count(worker, counter_connections_spliced);
 	shared_add(&worker->hosts[flow->host].total, 1);
@@ -237,4 +248,47 @@ void flow_destroy(struct worker *worker, struct flow *flow)
 	flow_set_state(worker, flow, FLOW_FREE);
 	gauge_move(worker, counter_flows, -1);
 	worker->free_flows[worker->free_flow_count++] = index;
+}
+
+static void count_end(struct worker *worker, enum record_why why)
+{
+	switch (why) {
+	case RECORD_IDLE:
+		count(worker, counter_ended_idle);
+		break;
+	case RECORD_CLOSED:
+		count(worker, counter_ended_closed);
+		break;
+	case RECORD_JOIN:
+		count(worker, counter_ended_join);
+		break;
+	default: /* RECORD_SHUTDOWN: the counters end, too */
+		break;
+	}
+}
+
+/* A RST counts only with exactly the number that its receiver expects (RFC 5961): the last one that it has
+ * acknowledged, and, if something is on its way to it, also the end of that. */
+static void reset_side(struct worker *worker, struct flow *flow, enum side side, bool in_traffic)
+{
+	const struct flow_half *receiver = &flow->half[side];
+	uint32_t shift = side == SIDE_CLIENT ? flow->delta : 0, end = flow->half[!side].end;
+	if (in_traffic && end != receiver->acked &&
+	    seq_within(end, receiver->acked, receiver->acked + receiver->window))
+		emit_rst(worker, flow, side, end + shift);
+	emit_rst(worker, flow, side, receiver->acked + shift);
+}
+
+void flow_reset(struct worker *worker, struct flow *flow, enum record_why why)
+{
+	count_end(worker, why);
+	if (flow->state == FLOW_SPLICED || flow->state == FLOW_JOINING) {
+		recording_ended(worker, flow, why);
+		reset_side(worker, flow, SIDE_CLIENT, why == RECORD_CLOSED);
+		reset_side(worker, flow, SIDE_ROUTER, why == RECORD_CLOSED);
+	} else if (flow->state != FLOW_LINGERING) {
+		const struct young *young = flow_young(worker, flow);
+		emit_rst(worker, flow, SIDE_CLIENT, young->cookie + 1 + young->answer_acked);
+	}
+	flow_destroy(worker, flow);
 }

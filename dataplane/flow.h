@@ -74,6 +74,21 @@ struct flow {
 };
 _Static_assert(sizeof(struct flow) == 128, "two cache lines");
 
+/* What records tell of a flow (recording.c), by itself so that packets need not read it: touched at birth, join and
+ * end, and when 4 GB have passed. */
+struct flow_past {
+	uint64_t born;     /* us */
+	uint32_t births;   /* in this place, this one included; comes round, never 0 */
+	uint32_t first[2]; /* by side, router space: number of its first payload; from JOINING on */
+	uint32_t wraps[2]; /* by side: how often half.end has passed 2^32 since then */
+	/* From SPLICED on; before, it is in struct young. */
+	uint32_t head, connect; /* ms, see struct record_connection */
+	uint32_t host_generation;
+	uint16_t cluster;
+	uint8_t attempts;
+	struct hostname name;
+};
+
 enum {
 	YOUNG_NONE = 0xffffffff,
 	YOUNG_RANGES = 8,
@@ -117,8 +132,9 @@ struct young {
 	uint32_t large;         /* index of the large buffer, or none */
 
 	/* election and connect */
-	struct hostname name; /* len 0: none was given */
-	uint16_t cluster;     /* of the present attempt, CLUSTER_NONE */
+	struct hostname name;     /* len 0: none was given */
+	uint16_t cluster;         /* of the present attempt, CLUSTER_NONE */
+	uint32_t host_generation; /* of its router host */
 	uint8_t tried_count;
 	bool syn_again; /* the TIME_WAIT of the router host was ended, the same SYN sent once more */
 	uint32_t tried[YOUNG_TRIED_MAX];

@@ -181,10 +181,9 @@ bool young_accept(struct worker *worker, struct flow *flow, struct frame *frame,
 
 static enum peek_result peek(struct worker *worker, const struct flow *flow, struct young *young)
 {
-	const struct config_listener *listener = &worker->config->listeners[worker->vips[flow->vip].listener];
 	uint32_t limit = worker->config->limits.head_bytes; /* the window may have let a few more in */
 	uint32_t len = young->received < limit ? young->received : limit;
-	if (listener->mode == LISTENER_TLS)
+	if (worker->vips[flow->vip].tls)
 		return tls_sni_peek(young->head, len, &young->scanned, &young->name);
 	return http_host_peek(young->head, len, &young->scanned, &young->name);
 }

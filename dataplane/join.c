@@ -32,7 +32,7 @@ static void send_held(struct worker *worker, struct flow *flow, uint32_t from, u
 		from += length;
 	} while (from < to);
 	uint32_t end = head_start(young) + to + fin;
-	flow->half[SIDE_CLIENT].end = seq_max(flow->half[SIDE_CLIENT].end, end);
+	flow_advance(worker, flow, SIDE_CLIENT, end);
 	if (fin) {
 		flow->flags |= FLOW_FIN_CLIENT;
 		flow->half[SIDE_CLIENT].fin_end = end;
@@ -92,6 +92,7 @@ void join_start(struct worker *worker, struct flow *flow, const struct packet *s
 	    .acked = head_start(young),
 	    .window = syn_ack->window, /* never scaled in a SYN */
 	};
+	recording_joins(worker, flow, head_start(young), young->router_isn + 1);
 	flow_set_state(worker, flow, FLOW_JOINING);
 	send_held(worker, flow, 0, young->received, young->fin_seen && young->fin_at == young->received);
 	young->resend_after = SYN_RTO_MS;
@@ -223,10 +224,7 @@ static void give_up(struct worker *worker, struct flow *flow)
 		flow_splice(worker, flow);
 		return;
 	}
-	count(worker, counter_ended_join);
-	emit_rst(worker, flow, SIDE_CLIENT, flow->half[SIDE_CLIENT].acked + flow->delta);
-	emit_rst(worker, flow, SIDE_ROUTER, flow->half[SIDE_ROUTER].acked);
-	flow_destroy(worker, flow);
+	flow_reset(worker, flow, RECORD_JOIN);
 }
 
 void join_timer(struct worker *worker, struct flow *flow)

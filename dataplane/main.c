@@ -57,6 +57,7 @@ static bool take_signals(struct dataplane *dataplane)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	/* Before the EAL makes threads: they inherit it. */
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
@@ -366,7 +367,7 @@ int main(int argc, char **argv)
 
 	log_init("pointsman-dataplane");
 	dataplane.config = read_config(argc, argv);
-	if (!dataplane.config)
+	if (!dataplane.config || !realpath(argv[2], dataplane.config_path))
 		return EXIT_FAILURE;
 	while (started < STEPS && steps[started].start(&dataplane))
 		started++;

@@ -2,6 +2,7 @@
 #include "dataplane/main_loop.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "dataplane/reconfigure.h"
 
 enum {
 	SECOND = 1000,          /* ms */
@@ -127,7 +129,7 @@ static uint64_t flows_left(const struct dataplane *dataplane)
 	return flows;
 }
 
-/* The first signal begins the grace time, the second ends it. */
+/* SIGHUP: the configuration has changed. Of the others the first begins the grace time, the second ends it. */
 static void take_signal(struct main_loop *loop, uint64_t now)
 {
 	struct signalfd_siginfo info;
@@ -135,15 +137,21 @@ static void take_signal(struct main_loop *loop, uint64_t now)
 
 	if (read(dataplane->signals, &info, sizeof(info)) != sizeof(info))
 		return;
+	if (info.ssi_signo == SIGHUP) {
+		if (!loop->stopping)
+			reconfigure(dataplane);
+		return;
+	}
 	if (loop->stopping) {
 		loop->stop_at = now;
 		return;
 	}
 	loop->stopping = true;
-	loop->stop_at = now + dataplane->config->timeouts.shutdown_grace;
+	uint32_t grace = (dataplane->running ? dataplane->running->config : dataplane->config)->timeouts.shutdown_grace;
+	loop->stop_at = now + grace;
 	worker_loops_order(dataplane->loops, ORDER_REFUSE_NEW);
 	log_info("%s: no new connections; %llu old ones may go on for %u ms", strsignal((int)info.ssi_signo),
-	         (unsigned long long)flows_left(dataplane), dataplane->config->timeouts.shutdown_grace);
+	         (unsigned long long)flows_left(dataplane), grace);
 }
 
 static bool done(const struct main_loop *loop, uint64_t now)

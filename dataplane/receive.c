@@ -132,9 +132,10 @@ static void receive_stray(struct worker *worker, struct frame *frame, const stru
 		frame_drop(worker, frame, counter_drop_not_ready);
 	} else if (packet->flags & TCP_RST) {
 		frame_drop(worker, frame, counter_drop_stray_rst);
-	} else if (vip >= 0 && (packet->flags & (TCP_SYN | TCP_ACK | TCP_FIN)) == TCP_SYN && !worker->refuse_new) {
+	} else if (vip >= 0 && (packet->flags & (TCP_SYN | TCP_ACK | TCP_FIN)) == TCP_SYN &&
+	           vip_open(worker, (unsigned)vip)) {
 		handshake_syn(worker, frame, packet);
-	} else if (vip >= 0 && (packet->flags & (TCP_SYN | TCP_ACK)) == TCP_ACK && !worker->refuse_new) {
+	} else if (vip >= 0 && (packet->flags & (TCP_SYN | TCP_ACK)) == TCP_ACK && vip_open(worker, (unsigned)vip)) {
 		if (!handshake_ack(worker, frame, packet, (unsigned)vip, old))
 			reply_rst(worker, frame, packet);
 	} else {
@@ -149,7 +150,7 @@ static void receive_lingering(struct worker *worker, struct flow *flow, enum sid
 	uint8_t handshake = packet->flags & (TCP_SYN | TCP_ACK | TCP_RST);
 	if (side == SIDE_CLIENT && handshake == TCP_SYN && !(packet->flags & TCP_FIN))
 		receive_stray(worker, frame, packet, flow);
-	else if (side == SIDE_CLIENT && handshake == TCP_ACK && !worker->refuse_new &&
+	else if (side == SIDE_CLIENT && handshake == TCP_ACK && vip_open(worker, flow->vip) &&
 	         handshake_ack(worker, frame, packet, flow->vip, flow))
 		return;
 	else

@@ -26,13 +26,10 @@ static bool workers_are_full(struct services *services)
 /* Some pair with this address is served. */
 static bool address_is_served(const struct services *services, const struct address *address)
 {
-	unsigned vip = 0;
-	for (unsigned l = 0; l < services->config->listener_count; l++) {
-		const struct config_listener *listener = &services->config->listeners[l];
-		for (unsigned a = 0; a < listener->address_count; a++, vip++)
-			if (services->served[vip] && address_equal(&listener->addresses[a], address))
-				return true;
-	}
+	const struct vip_table *vips = &services->shared->vips;
+	for (unsigned vip = 0; vip < vips->count; vip++)
+		if (services->served[vip] && address_equal(&vips->entries[vip].address, address))
+			return true;
 	return false;
 }
 
@@ -47,18 +44,20 @@ static void set_maps(struct services *services, unsigned vip, const struct addre
 	}
 }
 
-static void update_vip(struct services *services, unsigned vip, const struct config_listener *listener,
-                       const struct address *address, bool full)
+/* A closed one, too: its old connections go on. */
+static void update_vip(struct services *services, unsigned vip, bool full)
 {
 	char text[ADDRESS_TEXT_MAX];
+	const struct vip_entry *entry = &services->shared->vips.entries[vip];
+	const struct address *address = &entry->address;
 	bool held = netlink_mirror_holds(services->mirror, address);
 	bool serve = held && full;
 
 	if (held)
 		shared_set(&services->shared->vip_held[vip], 1);
 	if (serve != services->served[vip]) {
-		set_maps(services, vip, address, listener->port, serve);
-		log_info("%s:%u (listener %s) is %s", address_format(address, text), listener->port, listener->name,
+		set_maps(services, vip, address, entry->port, serve);
+		log_info("%s:%u is %s", address_format(address, text), entry->port,
 		         serve ? "served" : "not served any more: the kernel does not hold the address");
 	}
 	if (!held)
@@ -68,10 +67,6 @@ static void update_vip(struct services *services, unsigned vip, const struct con
 void services_update(struct services *services)
 {
 	bool full = workers_are_full(services);
-	unsigned vip = 0;
-	for (unsigned l = 0; l < services->config->listener_count; l++) {
-		const struct config_listener *listener = &services->config->listeners[l];
-		for (unsigned a = 0; a < listener->address_count; a++)
-			update_vip(services, vip++, listener, &listener->addresses[a], full);
-	}
+	for (unsigned vip = 0; vip < services->shared->vips.count; vip++)
+		update_vip(services, vip, full);
 }

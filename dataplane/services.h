@@ -16,7 +16,7 @@ struct services {
 	const struct netlink_mirror *mirror;
 	const struct port *ports; /* config->port_count */
 	bool ready;               /* all workers have full tables; stays so */
-	bool served[VIPS_MAX];    /* in the maps; by listener, and address within it */
+	bool served[VIPS_MAX];    /* in the maps; by number of the pair */
 };
 
 /* The source pool goes into the maps once and for all. False: logged. */

@@ -8,19 +8,12 @@
 #include <time.h>
 
 #include "common/log.h"
+#include "common/record.h"
 
 enum {
 	MESSAGES_COUNT = 1024, /* a full ring makes control wait */
 	EVENTS_COUNT = 1024,
 };
-
-unsigned vips_of(const struct config *config)
-{
-	unsigned count = 0;
-	for (unsigned i = 0; i < config->listener_count; i++)
-		count += config->listeners[i].address_count;
-	return count;
-}
 
 static uint64_t unix_time_ms(void)
 {
@@ -40,7 +33,8 @@ static struct shared_header *make_zone(const struct config *config, unsigned wor
 	shared_layout(shared, workers, config->limits.hosts, config->limits.pairs);
 	shared->routes_max = config->limits.routes;
 	shared->port_count = config->port_count;
-	shared->vip_count = vips_of(config);
+	vips_update(&shared->vips, config);
+	shared_set(&shared->config_print, config->print);
 	shared->tsc_hz = rte_get_tsc_hz();
 	shared->started_at = unix_time_ms();
 	for (unsigned i = 0; i < config->port_count; i++)
@@ -58,8 +52,9 @@ static struct rte_ring *make_ring(const char *format, unsigned worker, size_t el
 
 bool shared_zone_create(struct shared_zone *zone, const struct config *config, unsigned workers)
 {
-	if (vips_of(config) > VIPS_MAX) {
-		log_error("$.listeners: %u (address, port) pairs; at most %d are possible", vips_of(config), VIPS_MAX);
+	struct vip_table vips = {0};
+	if (!vips_update(&vips, config)) {
+		log_error("$.listeners: more than %d (address, port) pairs", VIPS_MAX);
 		return false;
 	}
 	zone->shared = make_zone(config, workers);
@@ -67,7 +62,8 @@ bool shared_zone_create(struct shared_zone *zone, const struct config *config, u
 	for (unsigned i = 0; made && i < workers; i++) {
 		zone->messages[i] = make_ring(SHARED_RING_MESSAGES, i, sizeof(struct message), MESSAGES_COUNT);
 		zone->events[i] = make_ring(SHARED_RING_EVENTS, i, sizeof(struct event), EVENTS_COUNT);
-		made = zone->messages[i] && zone->events[i];
+		zone->records[i] = make_ring(SHARED_RING_RECORDS, i, sizeof(struct record), RECORDS_COUNT);
+		made = zone->messages[i] && zone->events[i] && zone->records[i];
 	}
 	if (!made)
 		log_error("no memory for the tables shared with control: raise dataplane.memory_mb, which is %u",

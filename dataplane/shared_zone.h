@@ -1,5 +1,6 @@
 /* The shared memory and the rings through which control speaks with the workers: made here before the first packet, and
- * never changed in size or number. What stands in them is common/shared.h and common/message.h. */
+ * never changed in size or number. What stands in them is common/shared.h, common/message.h and
+ * common/record.h. */
 #ifndef PM_SHARED_ZONE_H
 #define PM_SHARED_ZONE_H
 
@@ -9,10 +10,15 @@
 #include "common/config.h"
 #include "common/shared.h"
 
+enum {
+	RECORDS_COUNT = 4096, /* 1.7 MB of hugepage memory for each worker */
+};
+
 struct shared_zone {
 	struct shared_header *shared;
 	struct rte_ring *messages[WORKERS_MAX]; /* control -> worker */
 	struct rte_ring *events[WORKERS_MAX];   /* worker -> control */
+	struct rte_ring *records[WORKERS_MAX];  /* worker -> control */
 };
 
 /* Needs the EAL. False: logged. */

@@ -185,7 +185,7 @@ void splice_note(struct worker *worker, struct flow *flow, enum side side, const
 	struct flow_half *half = &flow->half[side];
 	bool fin = packet->flags & TCP_FIN;
 	flow->last_seen = worker->now;
-	half->end = seq_max(half->end, packet->seq + packet->payload_len + fin);
+	flow_advance(worker, flow, side, packet->seq + packet->payload_len + fin);
 	/* An older one, overtaken on its way, says nothing new; one of what was never sent is forged. */
 	bool newest = ack - half->acked <= flow->half[!side].end - half->acked;
 	half->acked = newest ? ack : half->acked;
@@ -199,7 +199,7 @@ void splice_note(struct worker *worker, struct flow *flow, enum side side, const
 void splice_end_if_closed(struct worker *worker, struct flow *flow)
 {
 	if ((flow->flags & FINS_ACKED) == FINS_ACKED && flow->state == FLOW_SPLICED)
-		flow_linger(worker, flow, worker->config->timeouts.linger, counter_ended_fin);
+		flow_linger(worker, flow, worker->config->timeouts.linger, RECORD_FIN);
 }
 
 /* ---- packets ---- */
@@ -218,7 +218,7 @@ void splice_reset(struct worker *worker, struct flow *flow, enum side side, stru
 	if (flow->state == FLOW_LINGERING)
 		return;
 	if (exact) {
-		flow_linger(worker, flow, RST_LINGER_MS, counter_ended_rst);
+		flow_linger(worker, flow, RST_LINGER_MS, RECORD_RST);
 	} else {
 		flow->flags |= DOUBTS;
 		flow->last_seen = worker->now;
@@ -297,6 +297,12 @@ void splice_receive_late(struct worker *worker, struct flow *flow, enum side sid
 
 /* ---- time ---- */
 
+void splice_rearm(struct worker *worker, struct flow *flow)
+{
+	if (flow->state == FLOW_SPLICED && !(flow->flags & DOUBTS))
+		flow_timer_at(worker, flow, flow->last_seen + idle_limit(worker, flow));
+}
+
 void splice_timer(struct worker *worker, struct flow *flow)
 {
 	if (flow->state == FLOW_LINGERING) {
@@ -308,8 +314,5 @@ void splice_timer(struct worker *worker, struct flow *flow)
 		flow_timer_at(worker, flow, flow->last_seen + limit);
 		return;
 	}
-	count(worker, counter_ended_idle);
-	emit_rst(worker, flow, SIDE_CLIENT, flow->half[SIDE_CLIENT].acked + flow->delta);
-	emit_rst(worker, flow, SIDE_ROUTER, flow->half[SIDE_ROUTER].acked);
-	flow_destroy(worker, flow);
+	flow_reset(worker, flow, RECORD_IDLE);
 }

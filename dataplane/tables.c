@@ -156,6 +156,14 @@ int32_t *tables_credit(struct tables *tables, struct table_route *route, unsigne
 	return &credit->credit;
 }
 
+int32_t tables_credit_now(const struct tables *tables, const struct table_route *route, unsigned index)
+{
+	uint32_t pair = route->shares[index].pair;
+	if (pair == SLOT_NONE)
+		return route->credits[index];
+	return tables->credits[pair].terms == route->terms ? tables->credits[pair].credit : 0;
+}
+
 static bool pairs_valid(const struct tables *tables, const struct message_share *shares, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++)
@@ -248,4 +256,15 @@ void tables_swap(struct tables *tables)
 	tables->active = tables->filling;
 	tables->filling = NULL;
 	tables->ready = true;
+}
+
+void tables_move_defaults(struct tables *tables, const int *before, unsigned count)
+{
+	static const struct table_route none;
+	for (unsigned t = 0; t < 2; t++) {
+		struct table_route moved[LISTENERS_MAX];
+		for (unsigned i = 0; i < LISTENERS_MAX; i++)
+			moved[i] = i < count && before[i] >= 0 ? tables->table[t].defaults[before[i]] : none;
+		memcpy(tables->table[t].defaults, moved, sizeof(moved));
+	}
 }

@@ -92,6 +92,10 @@ bool table_apply(struct tables *tables, struct table *table, const struct messag
 void table_clear(struct table *table);
 /* The credit of the route's share `index` under its present terms. */
 int32_t *tables_credit(struct tables *tables, struct table_route *route, unsigned index);
+/* Its value, without beginning anything. */
+int32_t tables_credit_now(const struct tables *tables, const struct table_route *route, unsigned index);
+/* Listener number i is the one that had the number before[i] (-1: it is new), and there are `count`. */
+void tables_move_defaults(struct tables *tables, const int *before, unsigned count);
 /* Makes the filled table the active one. Turns among router hosts go on. */
 void tables_swap(struct tables *tables);
 

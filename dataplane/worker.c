@@ -4,20 +4,47 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TIMERS_PER_TICK = 256, BIRTHS_REMEMBERED_S = COOKIE_LIFE_MS / 1000 };
+enum { TIMERS_PER_TICK = 256, REARMED_PER_TICK = 256, BIRTHS_REMEMBERED_S = COOKIE_LIFE_MS / 1000 };
 
-static void list_vips(struct worker *worker)
+static void take_vips(struct worker *worker, const struct vip_table *table)
 {
-	for (unsigned l = 0; l < worker->config->listener_count; l++) {
-		const struct config_listener *listener = &worker->config->listeners[l];
-		for (unsigned a = 0; a < listener->address_count && worker->vip_count < VIPS_MAX; a++)
-			worker->vips[worker->vip_count++] = (struct vip){
-			    .address = listener->addresses[a],
-			    .port = listener->port,
-			    .listener = (uint16_t)l,
-			    .held = true,
-			};
+	for (unsigned i = 0; i < table->count; i++) {
+		const struct vip_entry *entry = &table->entries[i];
+		struct vip *vip = &worker->vips[i];
+		if (i >= worker->vip_count)
+			*vip = (struct vip){.address = entry->address, .port = entry->port, .held = true};
+		vip->listener = entry->listener;
+		vip->tls = entry->tls;
 	}
+	worker->vip_count = (unsigned)table->count;
+}
+
+static int listener_named(const struct config *config, const char *name)
+{
+	for (unsigned i = 0; i < config->listener_count; i++)
+		if (strcmp(config->listeners[i].name, name) == 0)
+			return (int)i;
+	return -1;
+}
+
+void worker_reconfigure(struct worker *worker, const struct config *config, const struct vip_table *vips)
+{
+	/* Default clusters stay with their listeners, which may have other numbers. */
+	int before[LISTENERS_MAX];
+	for (unsigned i = 0; i < config->listener_count; i++)
+		before[i] = listener_named(worker->config, config->listeners[i].name);
+	tables_move_defaults(&worker->tables, before, config->listener_count);
+	worker->rearm_next = 0;
+	worker->config = config;
+	take_vips(worker, vips);
+}
+
+/* A part of the flows at a time, so that packets do not wait. */
+static void rearm(struct worker *worker)
+{
+	uint32_t count = worker->config->limits.connections;
+	for (unsigned i = 0; i < REARMED_PER_TICK && worker->rearm_next < count; i++)
+		splice_rearm(worker, &worker->flows[worker->rearm_next++]);
 }
 
 static uint32_t *free_list(uint32_t n)
@@ -34,6 +61,7 @@ static bool take_memory(struct worker *worker)
 	uint32_t flows = config->limits.connections, youngs = config->limits.young;
 	uint32_t large = config->limits.large_heads, hosts = config->limits.hosts;
 	worker->flows = aligned_alloc(64, flows * sizeof(*worker->flows));
+	worker->pasts = calloc(flows, sizeof(*worker->pasts));
 	worker->free_flows = free_list(flows);
 	worker->youngs = calloc(youngs, sizeof(*worker->youngs));
 	worker->free_youngs = free_list(youngs);
@@ -41,11 +69,11 @@ static bool take_memory(struct worker *worker)
 	worker->free_large = free_list(large);
 	worker->source_ports = calloc(hosts * 2u, sizeof(*worker->source_ports));
 	worker->health = calloc(hosts, sizeof(*worker->health));
-	if (!worker->flows || !worker->free_flows || !worker->youngs || !worker->free_youngs || !worker->large_heads ||
-	    !worker->free_large || !worker->source_ports || !worker->health)
+	if (!worker->flows || !worker->pasts || !worker->free_flows || !worker->youngs || !worker->free_youngs ||
+	    !worker->large_heads || !worker->free_large || !worker->source_ports || !worker->health)
 		return false;
 	memset(worker->flows, 0, flows * sizeof(*worker->flows));
-	worker->free_flow_count = flows;
+	worker->free_flow_count = worker->rearm_next = flows;
 	worker->free_young_count = youngs;
 	worker->free_large_count = large;
 	return flow_table_init(&worker->flow_table, flows * 2) &&
@@ -76,7 +104,9 @@ struct worker *worker_create(const struct worker_params *params)
 	worker->now_us = params->now_us;
 	worker->now = (uint32_t)(params->now_us / 1000);
 	worker->router_mss_min = UINT16_MAX;
-	list_vips(worker);
+	struct vip_table vips = {0};
+	vips_update(&vips, params->config);
+	take_vips(worker, &vips);
 	if (!take_memory(worker)) {
 		worker_destroy(worker);
 		return NULL;
@@ -102,6 +132,7 @@ void worker_destroy(struct worker *worker)
 	free(worker->free_youngs);
 	free(worker->youngs);
 	free(worker->free_flows);
+	free(worker->pasts);
 	free(worker->flows);
 	free(worker);
 }
@@ -143,6 +174,8 @@ static void end_orphans(struct worker *worker, unsigned vip)
 		if (flow->state == FLOW_SPLICED || flow->state == FLOW_JOINING)
 			emit_rst(worker, flow, SIDE_ROUTER, flow->half[SIDE_ROUTER].acked);
 		count(worker, counter_ended_vip_lost);
+		if (flow->state == FLOW_SPLICED || flow->state == FLOW_JOINING)
+			recording_ended(worker, flow, RECORD_VIP_LOST);
 		flow_destroy(worker, flow);
 	}
 }
@@ -174,13 +207,16 @@ static void forget_births(struct worker *worker)
 bool worker_tick(struct worker *worker, uint64_t now_us)
 {
 	uint32_t now = (uint32_t)(now_us / 1000);
+	bool new_ms = now != worker->timers.now || now != worker->now;
 	worker->now_us = now_us;
-	if (now == worker->timers.now && now == worker->now)
-		return false;
 	worker->now = now;
 	worker->routes_at = l3_routes_at(worker->l3);
+	bool work = queries_step(worker);
+	if (!new_ms)
+		return work;
 	refresh_vips(worker);
 	forget_births(worker);
+	rearm(worker);
 	unsigned expired = 0;
 	while (expired < TIMERS_PER_TICK) {
 		uint32_t index = timer_wheel_expire(&worker->timers, now);
@@ -189,7 +225,7 @@ bool worker_tick(struct worker *worker, uint64_t now_us)
 		expire(worker, &worker->flows[index]);
 		expired++;
 	}
-	return expired > 0;
+	return work || expired > 0;
 }
 
 void worker_refuse_new(struct worker *worker)
@@ -203,15 +239,7 @@ void worker_reset_all(struct worker *worker, uint64_t now_us)
 	worker->now = (uint32_t)(now_us / 1000);
 	for (uint32_t i = 0; i < worker->config->limits.connections; i++) {
 		struct flow *flow = &worker->flows[i];
-		if (flow->state == FLOW_FREE)
-			continue;
-		if (flow->state == FLOW_SPLICED || flow->state == FLOW_JOINING) {
-			emit_rst(worker, flow, SIDE_CLIENT, flow->half[SIDE_CLIENT].acked + flow->delta);
-			emit_rst(worker, flow, SIDE_ROUTER, flow->half[SIDE_ROUTER].acked);
-		} else if (flow->state != FLOW_LINGERING) {
-			const struct young *young = flow_young(worker, flow);
-			emit_rst(worker, flow, SIDE_CLIENT, young->cookie + 1 + young->answer_acked);
-		}
-		flow_destroy(worker, flow);
+		if (flow->state != FLOW_FREE)
+			flow_reset(worker, flow, RECORD_SHUTDOWN);
 	}
 }

@@ -16,6 +16,7 @@
 #include "dataplane/l3.h"
 
 struct worker;
+struct record;
 
 /* A frame, from its Ethernet header on. */
 struct frame {
@@ -39,6 +40,8 @@ struct worker_io {
 	bool (*hand_over)(void *context, struct frame *frame, unsigned worker);
 	/* An event for control; false: not taken. */
 	bool (*event)(void *context, const struct event *event);
+	/* A record for control; false: not taken. Answers to queries (`query` is set) are offered again later. */
+	bool (*record)(void *context, const struct record *record);
 	/* Asks that the kernel resolve the next hop to `destination`; `managed`: and keep it resolved (router hosts).
 	 * False: not taken. */
 	bool (*ask)(void *context, const struct address *destination, bool managed);
@@ -71,6 +74,11 @@ void worker_message(struct worker *worker, const struct message *message, uint64
 /* Timers. Call at least once per millisecond when that is possible; never late enough to matter when it is not.
  * Returns true if there was work. */
 bool worker_tick(struct worker *worker, uint64_t now_us);
+
+/* Another configuration of the same size (config_compare) is in force from now on: time-outs, listeners. Both live
+ * until the next call has returned. */
+struct vip_table;
+void worker_reconfigure(struct worker *worker, const struct config *config, const struct vip_table *vips);
 
 /* From now on no new connections: SYNs get RST (SIGTERM of the dataplane). */
 void worker_refuse_new(struct worker *worker);

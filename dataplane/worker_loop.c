@@ -24,6 +24,7 @@
 #include <time.h>
 
 #include "common/log.h"
+#include "common/record.h"
 #include "dataplane/worker.h"
 
 enum {
@@ -68,7 +69,7 @@ struct worker_loop {
 	struct shared_worker *block;
 	unsigned index;
 	struct rte_mempool *pool;
-	struct rte_ring *messages, *events, *asks;
+	struct rte_ring *messages, *events, *records, *asks;
 	struct clock clock;
 
 	unsigned input_count, output_count;
@@ -85,14 +86,16 @@ struct worker_loop {
 
 	/* Read by the main thread. */
 	_Atomic int obeyed; /* enum order */
+	const struct running *_Atomic running;
 	_Atomic uint64_t partial_checksum[PORTS_MAX], oversize[PORTS_MAX];
 };
 
 struct worker_loops {
 	struct worker_loops_params params;
 	unsigned count;
-	_Atomic int order;        /* enum order */
-	_Atomic bool ask_pending; /* the eventfd is written, the main thread has not looked yet */
+	_Atomic int order;                     /* enum order */
+	const struct running *_Atomic running; /* NULL: as at the start */
+	_Atomic bool ask_pending;              /* the eventfd is written, the main thread has not looked yet */
 	struct worker_loop *loops;
 };
 
@@ -226,6 +229,15 @@ static bool io_event(void *context, const struct event *event)
 {
 	struct worker_loop *loop = context;
 	return rte_ring_sp_enqueue_elem(loop->events, (void *)(uintptr_t)event, sizeof(*event)) == 0;
+}
+
+/* Answers to queries leave room for what happens meanwhile: they wait, which that cannot. */
+static bool io_record(void *context, const struct record *record)
+{
+	struct worker_loop *loop = context;
+	if (record->query != 0 && rte_ring_free_count(loop->records) < RECORDS_COUNT / 2)
+		return false;
+	return rte_ring_sp_enqueue_elem(loop->records, (void *)(uintptr_t)record, sizeof(*record)) == 0;
 }
 
 static bool io_ask(void *context, const struct address *destination, bool managed)
@@ -377,6 +389,7 @@ static int run(void *argument)
 {
 	struct worker_loop *loop = argument;
 	enum idle_mode mode = loop->all->params.config->dataplane.idle;
+	const struct running *running = NULL;
 	uint64_t tsc = rte_rdtsc();
 
 	prctl(PR_SET_TIMERSLACK, 1UL); /* 50 us are 50 us */
@@ -385,6 +398,13 @@ static int run(void *argument)
 		loop->now_us = clock_us(&loop->clock, tsc);
 		if (unlikely(order != loop->obeyed_before))
 			obey(loop, order);
+		const struct running *wanted = atomic_load_explicit(&loop->all->running, memory_order_acquire);
+		if (unlikely(wanted != running)) {
+			running = wanted;
+			mode = running->config->dataplane.idle;
+			worker_reconfigure(loop->worker, running->config, &running->vips);
+			atomic_store(&loop->running, running);
+		}
 		bool work = run_once(loop);
 		uint64_t end = rte_rdtsc();
 		if (work) {
@@ -487,6 +507,7 @@ static bool make_worker(struct worker_loop *loop, const struct worker_params *co
 	    .drop = io_drop,
 	    .hand_over = io_hand_over,
 	    .event = io_event,
+	    .record = io_record,
 	    .ask = io_ask,
 	};
 	loop->worker = worker_create(&params);
@@ -515,6 +536,7 @@ static bool fill(struct worker_loops *loops)
 		loop->pool = params->pool;
 		loop->messages = params->zone->messages[i];
 		loop->events = params->zone->events[i];
+		loop->records = params->zone->records[i];
 		loop->block = shared_worker_at(params->zone->shared, i);
 		loop->inputs = calloc(LOOP_QUEUES_MAX, sizeof(*loop->inputs));
 		if (!loop->inputs ||
@@ -553,6 +575,20 @@ void worker_loops_launch(struct worker_loops *loops)
 void worker_loops_order(struct worker_loops *loops, enum order order)
 {
 	atomic_store(&loops->order, order);
+}
+
+void worker_loops_reconfigure(struct worker_loops *loops, const struct running *running)
+{
+	atomic_store(&loops->running, running);
+}
+
+bool worker_loops_reconfigured(struct worker_loops *loops)
+{
+	const struct running *running = atomic_load(&loops->running);
+	for (unsigned i = 0; i < loops->count; i++)
+		if (atomic_load(&loops->loops[i].running) != running)
+			return false;
+	return true;
 }
 
 bool worker_loops_obeyed(struct worker_loops *loops)

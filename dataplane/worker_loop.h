@@ -18,6 +18,12 @@ struct ask {
 	uint64_t managed;
 };
 
+/* What can change while the workers run. */
+struct running {
+	struct config *config;
+	struct vip_table vips;
+};
+
 /* What the main thread wants; each includes the ones before. */
 enum order {
 	ORDER_RUN,
@@ -42,6 +48,11 @@ struct worker_loops_params {
 struct worker_loops *worker_loops_create(const struct worker_loops_params *params);
 /* Starts one on each worker lcore. */
 void worker_loops_launch(struct worker_loops *loops);
+
+/* The workers go over to this; both live until all have gone over to another one. */
+void worker_loops_reconfigure(struct worker_loops *loops, const struct running *running);
+/* All have. */
+bool worker_loops_reconfigured(struct worker_loops *loops);
 
 void worker_loops_order(struct worker_loops *loops, enum order order);
 /* All workers have carried out the last order. */

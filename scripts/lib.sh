@@ -10,9 +10,9 @@ HUGEPAGES=${POINTSMAN_HUGEPAGES:-512} # of 2 MB
 HUGEPAGES_NR=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
 
 PACKAGES_BUILD=(gcc libc6-dev meson ninja-build pkg-config clang llvm libdpdk-dev libbpf-dev libelf-dev libjansson-dev libyaml-dev
-	libmicrohttpd-dev libcurl4-openssl-dev libmnl-dev libcmocka-dev zlib1g-dev)
+	libmicrohttpd-dev libgnutls28-dev libwslay-dev libjs-chart.js libcurl4-openssl-dev libmnl-dev libcmocka-dev zlib1g-dev)
 PACKAGES_DEMO=(python3 iproute2 ethtool procps util-linux curl openssl haproxy nginx-light)
-PACKAGES_TEST=(libclang-rt-dev nftables wrk dpdk-dev)
+PACKAGES_TEST=(libclang-rt-dev nftables wrk dpdk-dev chromium chromium-driver python3-prometheus-client python3-selenium fonts-inter)
 PACKAGES_BENCH=(dpdk-dev wrk libnginx-mod-stream)
 
 say() {

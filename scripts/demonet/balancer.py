@@ -52,7 +52,8 @@ def configuration(run_dir: str, build: str, idle: str = "sleep", watch: bool = F
             "memory_mb": HUGEPAGES * 2,
             "xdp_program": f"{build}/dataplane/xdp_filter.bpf.o",
         },
-        "admin": {"listen": f"127.0.0.1:{names.ADMIN_PORT}", "allowed_hosts": ["localhost"]},
+        # Who can reach loopback of the edge's namespace is root here, or comes through the demo's forwarder.
+        "admin": {"listen": f"127.0.0.1:{names.ADMIN_PORT}", "allowed_hosts": ["localhost"], "loopback": "admin"},
         "paths": {"run": f"{run_dir}/pointsman", "state": f"{run_dir}/state"},
         "clusters": watched if watch else static,
     }

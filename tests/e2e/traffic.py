@@ -146,9 +146,9 @@ class Load:
 class Held:
     """A kept-alive connection on which one request was answered."""
 
-    def __init__(self, name: str, source: str = "", namespace: str = names.CLIENT) -> None:
+    def __init__(self, name: str, source: str = "", namespace: str = names.CLIENT, port: int = 80) -> None:
         self.name = name
-        self.sock = client.connect(80, namespace, source)
+        self.sock = client.connect(port, namespace, source)
         self.answer = self.ask()
 
     def ask(self, path: str = "/") -> client.Answer:

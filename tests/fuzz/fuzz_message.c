@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(&message, data + 1, size - 1 < sizeof(message) ? size - 1 : sizeof(message));
 	if (data[0] & 1) {
 		/* message_seal wants a known type. */
-		message.type = (uint16_t)(MESSAGE_SYNC_BEGIN + message.type % MESSAGE_BATCH_END);
+		message.type = (uint16_t)(MESSAGE_SYNC_BEGIN + message.type % MESSAGE_EXPLAIN);
 		message_seal(&message, message.start, message.sequence);
 	}
 	if (message_check(&message) != MESSAGE_OK)
@@ -27,6 +27,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (message.type == MESSAGE_ROUTE &&
 	    (message.route.share_count > ROUTE_CLUSTERS_MAX || message.route.name.text[message.route.name.len] != '\0'))
+		abort();
+	if (message.type == MESSAGE_EXPLAIN &&
+	    (message.explain.listener >= LISTENERS_MAX || message.explain.name.len > HOSTNAME_MAX ||
+	     message.explain.name.text[message.explain.name.len] != '\0'))
+		abort();
+	if (message.type == MESSAGE_CONNECTIONS &&
+	    (message.connections.query == 0 || message.connections.client_length > 128))
 		abort();
 	return 0;
 }

@@ -61,7 +61,9 @@ struct exchange {
 	bool finished, server_aborted;
 	unsigned syns, connections, served; /* at router hosts */
 	uint64_t started_at, established_at, first_byte_at, finished_at;
-	bool answered; /* by the balancer, though the plan hoped for more (may_fail) */
+	unsigned ended_count;           /* records of its end */
+	struct record_connection ended; /* the last one */
+	bool answered;                  /* by the balancer, though the plan hoped for more (may_fail) */
 	uint8_t answer[2048];
 	size_t answer_len;
 };

@@ -59,6 +59,7 @@ static void tell_end(struct rig *rig, uint16_t type)
 static void tell_tables(struct rig *rig)
 {
 	shared_set(&rig->shared->control_start, ++rig->start);
+	rig->records.open_queries = 0; /* nobody waits for them any more */
 	rig->sequence = 0;
 	struct message begin = {.type = MESSAGE_SYNC_BEGIN};
 	tell(rig, &begin);
@@ -122,6 +123,38 @@ void rig_set_weight(struct rig *rig, unsigned route, unsigned share, uint16_t we
 		rig->routes[route].weight_gone_at[share] = rig->sim->now;
 	rig->routes[route].shares[share].weight = weight;
 	rig_tell_route(rig, route);
+}
+
+void rig_tell_log(struct rig *rig)
+{
+	struct message message = {.type = MESSAGE_LOG};
+	message.log = (struct message_log){.every = 1, .refused_per_second = UINT32_MAX};
+	tell(rig, &message);
+}
+
+void rig_query(struct rig *rig, uint8_t action, int router)
+{
+	struct message message = {.type = MESSAGE_CONNECTIONS};
+	message.connections = (struct message_connections){
+	    .query = ++rig->records.queries,
+	    .action = action,
+	    .cluster = CLUSTER_NONE,
+	    .pair = SLOT_NONE,
+	    .host = router < 0 ? SLOT_NONE : (uint32_t)router,
+	    .limit = UINT32_MAX,
+	};
+	rig->records.open_queries++;
+	tell(rig, &message);
+}
+
+void rig_explain(struct rig *rig, const char *name, bool tls)
+{
+	struct message message = {.type = MESSAGE_EXPLAIN};
+	message.explain.query = ++rig->records.queries;
+	message.explain.listener = tls;
+	assert_true(hostname_set(&message.explain.name, (const uint8_t *)name, strlen(name)));
+	rig->records.open_queries++;
+	tell(rig, &message);
 }
 
 int rig_route_of(const struct rig *rig, const char *name)

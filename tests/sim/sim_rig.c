@@ -100,6 +100,11 @@ static void answer_ask(void *context)
 	learn_neighbour(ask.rig, ntohl(address_v4(&next_hop)));
 }
 
+static bool io_record(void *context, const struct record *record)
+{
+	return rig_record(context, record);
+}
+
 static bool io_ask(void *context, const struct address *destination, bool managed)
 {
 	struct rig *rig = context;
@@ -440,7 +445,7 @@ static void make_shared(struct rig *rig)
 	shared_layout(rig->shared, 1, config->limits.hosts, config->limits.pairs);
 	rig->shared->routes_max = config->limits.routes;
 	rig->shared->port_count = config->port_count;
-	rig->shared->vip_count = 2;
+	rig->shared->vips.count = 2;
 	for (unsigned i = 0; i < VIPS_MAX; i++)
 		shared_set(&rig->shared->vip_held[i], i < 2);
 }
@@ -463,13 +468,14 @@ void rig_start(struct rig *rig)
 	    .table_secret = {sim_random(rig->sim), sim_random(rig->sim)},
 	    .shared = rig->shared,
 	    .l3 = rig->l3,
-	    .io = {rig, io_alloc, io_send, io_drop, io_hand_over, io_event, io_ask},
+	    .io = {rig, io_alloc, io_send, io_drop, io_hand_over, io_event, io_record, io_ask},
 	    .now_us = rig->sim->now,
 	};
 	rig->worker = worker_create(&params);
 	assert_non_null(rig->worker);
 	sim_schedule(rig->sim, &rig->tick, rig->sim->now);
 	rig_sync(rig);
+	rig_tell_log(rig);
 	rig_run(rig, 2 * SIM_MS);
 }
 
@@ -586,6 +592,7 @@ static void check_idle(struct rig *rig)
 	for (unsigned i = 0; i < rig->config.limits.pairs; i++)
 		if (shared_get(&rig_pair_counters(rig, 0, i)->active) != 0)
 			sim_fail(rig->sim, "pair %u still counts active connections", i);
+	rig_check_records(rig);
 }
 
 void rig_check(struct rig *rig, bool idle)

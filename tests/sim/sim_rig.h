@@ -7,6 +7,7 @@
 
 #include "common/config.h"
 #include "common/counters.h"
+#include "common/record.h"
 #include "common/shared.h"
 #include "dataplane/l3.h"
 #include "dataplane/worker.h"
@@ -94,6 +95,13 @@ struct rig {
 	uint64_t frames_out; /* of the pool, now */
 	uint64_t received, sent, sent_limit, no_frame;
 	unsigned event_count[4]; /* by type */
+	struct {
+		unsigned ended[record_state_count], refused, listed;
+		uint32_t queries;            /* asked so far */
+		unsigned open_queries;       /* not answered yet */
+		struct record_query_end end; /* of the last one answered */
+		unsigned full;               /* of 10,000 answers, so many find no room at first */
+	} records;
 	unsigned asked;
 	bool wild_births; /* a test counts segments that look like the first of a connection by chance */
 	bool strangers;   /* a test sends frames from addresses that nobody has: answers go nowhere */
@@ -133,6 +141,11 @@ void rig_sync_begun(struct rig *rig);
 void rig_tell_router(struct rig *rig, unsigned router);
 void rig_tell_route(struct rig *rig, unsigned route);
 void rig_set_weight(struct rig *rig, unsigned route, unsigned share, uint16_t weight);
+/* Every connection is recorded. */
+void rig_tell_log(struct rig *rig);
+/* Lists or closes connections: CONNECTIONS_LIST or CONNECTIONS_CLOSE, of a router host, or of all (-1). */
+void rig_query(struct rig *rig, uint8_t action, int router);
+void rig_explain(struct rig *rig, const char *name, bool tls);
 /* Index of the route that serves the name, or -1. */
 int rig_route_of(const struct rig *rig, const char *name);
 
@@ -140,6 +153,13 @@ int rig_route_of(const struct rig *rig, const char *name);
 void rig_forget_neighbours(struct rig *rig);
 void rig_forget_router(struct rig *rig, unsigned router);
 void rig_learn_neighbours(struct rig *rig);
+
+/* ---- records (sim_record.c) ---- */
+
+bool rig_record(struct rig *rig, const struct record *record);
+/* With no connection left: each that was spliced has one record, with the bytes that its endpoints saw; and queries
+ * were answered. */
+void rig_check_records(struct rig *rig);
 
 /* ---- looking ---- */
 

@@ -1,7 +1,7 @@
 /* Everything at once, by chance: transfers of all kinds, aborts at any moment, vanished clients, router hosts that
- * change their minds, changed tables, torn resyncs, lost VIPs, lost neighbours, full tables, junk, and a bad network.
- * Each byte that arrives is right, no request is served twice or by a wrong cluster; afterwards nothing is left, all
- * frames are accounted for, and a healed network serves every connection. */
+ * change their minds, changed tables, torn resyncs, queries, lost VIPs, lost neighbours, full tables, junk, and a bad
+ * network. Each byte that arrives is right, no request is served twice or by a wrong cluster; afterwards nothing is
+ * left, all frames are accounted for, and a healed network serves every connection. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -176,6 +176,17 @@ static void change_tables(struct rig *rig)
 	}
 }
 
+static void ask(struct rig *rig)
+{
+	struct sim *sim = rig->sim;
+	if (sim_chance(sim, 4000))
+		rig_query(rig, CONNECTIONS_LIST, (int)sim_below(sim, RIG_ROUTERS + 1) - 1);
+	else if (sim_chance(sim, 3000))
+		rig_query(rig, CONNECTIONS_CLOSE, (int)sim_below(sim, RIG_ROUTERS));
+	else
+		rig_explain(rig, sim_chance(sim, 5000) ? "app1.ch" : "x.wild.ch", sim_chance(sim, 5000));
+}
+
 static void act(struct rig *rig)
 {
 	struct sim *sim = rig->sim;
@@ -195,8 +206,10 @@ static void act(struct rig *rig)
 		inject_icmp(rig);
 	else if (choice < 930)
 		change_router(rig);
-	else if (choice < 970)
+	else if (choice < 960)
 		change_tables(rig);
+	else if (choice < 975)
+		ask(rig);
 	else if (choice < 985)
 		shared_set(&rig->shared->vip_held[sim_below(sim, 2)], sim_below(sim, 2));
 	else if (choice < 995)
@@ -220,6 +233,7 @@ static void configure(struct rig *rig)
 	rig->config.limits.connection_rate = sim_chance(sim, 2000) ? 4 : 100;
 	rig->config.pool.port_last = (uint16_t)(rig->config.pool.port_first + (sim_chance(sim, 3000) ? 7 : 500));
 	rig->frames_max = sim_chance(sim, 2000) ? 40 : 4096;
+	rig->records.full = sim_chance(sim, 5000) ? 5000 : 0;
 	rig->client.lenient = rig->near.lenient = true;
 	for (unsigned i = 0; i < RIG_ROUTERS; i++) {
 		rig->routers[i].params = random_params(sim, false);

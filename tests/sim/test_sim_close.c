@@ -539,6 +539,85 @@ static void test_vip_comes_back(void **state)
 	rig_end(rig, 5 * SIM_SECOND);
 }
 
+/* ---- by the operator ---- */
+
+/* A RST that was lost is not repeated; but whoever speaks again gets one. */
+static void speak_again(struct rig *rig)
+{
+	for (struct exchange *exchange = rig->exchanges; exchange; exchange = exchange->next) {
+		if (exchange->ended.why != RECORD_CLOSED)
+			continue;
+		if (exchange->client_end == SIM_END_NONE)
+			sim_tcp_acknowledge(exchange->client);
+		if (exchange->server && exchange->server_end == SIM_END_NONE)
+			sim_tcp_acknowledge(exchange->server);
+	}
+}
+
+/* At any moment of any connection, on a good network and on a bad one: both endpoints are told, each connection has one
+ * record, and the others go on. */
+static void test_closing_in_the_middle_of_traffic(void **state)
+{
+	for (unsigned i = 0; i < sim_runs(60); i++) {
+		struct rig *rig = make_rig(90, i, "closed by the operator");
+		struct sim *sim = rig->sim;
+		if (i % 2)
+			rig_impair(rig, 200, 100, 1000, 0);
+		rig->client.lenient = true;
+		for (unsigned k = 0; k < RIG_ROUTERS; k++)
+			rig->routers[k].host.lenient = true;
+		rig->records.full = i % 3 ? 0 : 5000;
+		rig_start(rig);
+		for (unsigned k = 0; k < 20; k++) {
+			struct app_plan plan = {
+			    .name = k % 2 ? "only1.ch" : "only2.ch",
+			    .tls = k / 2 % 2,
+			    .client = k,
+			    .up = sim_below(sim, 300000),
+			    .down = sim_below(sim, 300000),
+			    .think_us = sim_below(sim, 20000),
+			    .closing = (enum app_closing)sim_below(sim, APP_NOBODY),
+			    .may_fail = k % 2,
+			};
+			app_start(rig, &plan);
+			rig_run(rig, sim_below(sim, 2000));
+		}
+		rig_run(rig, sim_below(sim, 30000));
+		rig_query(rig, CONNECTIONS_CLOSE, 0); /* the router hosts of only1.ch */
+		rig_query(rig, CONNECTIONS_CLOSE, 1);
+		rig_run(rig, 10 * SIM_SECOND);
+		for (unsigned k = 0; i % 2 && k < 10; k++) {
+			speak_again(rig);
+			rig_run(rig, SIM_SECOND);
+		}
+		rig_run_all(rig, 120 * SIM_SECOND); /* all of only2.ch must be complete */
+		unsigned closed = 0;
+		for (const struct exchange *exchange = rig->exchanges; exchange; exchange = exchange->next)
+			closed += exchange->ended.why == RECORD_CLOSED;
+		if (closed > rig_counter(rig, counter_ended_closed))
+			sim_fail(sim, "%u records of closed connections, %llu closed", closed,
+			         (unsigned long long)rig_counter(rig, counter_ended_closed));
+		rig_end(rig, 5 * SIM_SECOND);
+	}
+}
+
+/* Nothing is said on them: the RST itself must be the right one. */
+static void test_closing_silent_connections(void **state)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		struct rig *rig = make_rig(91, i, "closed by the operator");
+		rig_start(rig);
+		struct exchange *exchange = open_connection(rig, i & 1 ? 5000 : 0, i & 2 ? 7000 : 100);
+		rig_query(rig, CONNECTIONS_CLOSE, -1);
+		rig_run(rig, 5 * SIM_MS);
+		expect_ends(rig, exchange, SIM_END_RESET, SIM_END_RESET);
+		rig_expect(rig, counter_ended_closed, 1);
+		if (rig->records.end.matched != 1 || rig->records.end.closed != 1)
+			sim_fail(rig->sim, "one connection was closed, and the answer says otherwise");
+		rig_end(rig, 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -562,6 +641,8 @@ int main(void)
 	    cmocka_unit_test(test_reset_all_at_any_time),
 	    cmocka_unit_test(test_vip_moves_away),
 	    cmocka_unit_test(test_vip_comes_back),
+	    cmocka_unit_test(test_closing_in_the_middle_of_traffic),
+	    cmocka_unit_test(test_closing_silent_connections),
 	};
 	return sim_run_tests(tests);
 }

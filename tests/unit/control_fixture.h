@@ -4,14 +4,21 @@
 
 #include "common/config.h"
 #include "control/cluster.h"
+#include "control/role.h"
+
+/* Who changes things in tests. */
+extern const struct actor fixture_actor;
 
 /* A cluster from JSON text, which must be right. The text may use ' for ". */
 struct cluster_spec *fixture_cluster(const char *text);
 
 /* A configuration with two listeners (http, https), a source pool, and these paths; `sections` is further JSON, with '
  * for
- * ", such as "'clusters': []", or NULL. It must be right. */
+ * ", such as "'clusters': []", or NULL. It must be right. Whoever comes from loopback is an admin. */
 struct config *fixture_config(const char *run, const char *state, const char *sections);
+
+/* Removes what is in the directory, and all below it. */
+void fixture_empty(const char *directory);
 
 /* Two clusters as in the demo: ose1 with two hosts, ose2 with one; both have app1.ch. */
 #define FIXTURE_OSE1                                                                                                   \

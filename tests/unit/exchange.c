@@ -101,6 +101,18 @@ static bool io_event(void *context, const struct event *event)
 	return true;
 }
 
+static bool io_record(void *context, const struct record *record)
+{
+	struct exchange *x = context;
+	assert_true(record_valid(record));
+	if (x->record_room == 0)
+		return false;
+	x->record_room--;
+	assert_true(x->record_count < EXCHANGE_RECORDS);
+	x->records[x->record_count++] = *record;
+	return true;
+}
+
 static bool io_ask(void *context, const struct address *destination, bool managed)
 {
 	struct exchange *x = context;
@@ -150,6 +162,9 @@ int exchange_setup(void **state)
 	assert_non_null(x);
 	x->sent = calloc(EXCHANGE_QUEUE, sizeof(*x->sent));
 	assert_non_null(x->sent);
+	x->records = calloc(EXCHANGE_RECORDS, sizeof(*x->records));
+	assert_non_null(x->records);
+	x->record_room = EXCHANGE_RECORDS;
 	configure(&x->config);
 	x->mtu[NORTH] = x->mtu[SOUTH] = 1500;
 	x->now_us = 100000ULL * COOKIE_EPOCH_MS * 1000; /* an even epoch begins */
@@ -204,7 +219,7 @@ void exchange_create(struct exchange *x)
 	    .table_secret = {0x1716151413121110, 0x1f1e1d1c1b1a1918},
 	    .shared = x->shared,
 	    .l3 = x->l3,
-	    .io = {x, io_alloc, io_send, io_drop, io_hand_over, io_event, io_ask},
+	    .io = {x, io_alloc, io_send, io_drop, io_hand_over, io_event, io_record, io_ask},
 	    .now_us = x->now_us,
 	};
 	x->worker = worker_create(&params);
@@ -293,6 +308,7 @@ int exchange_teardown(void **state)
 		x->conns = next;
 	}
 	free(x->shared);
+	free(x->records);
 	free(x->sent);
 	free(x);
 	return 0;
@@ -561,6 +577,27 @@ void tell_host(struct exchange *x, unsigned slot, bool healthy)
 {
 	tell(x, host_message(slot, healthy));
 	tell_end(x, MESSAGE_BATCH_END);
+}
+
+void tell_log(struct exchange *x, uint32_t every, uint32_t refused_per_second)
+{
+	struct message message = plain_message(MESSAGE_LOG);
+	message.log = (struct message_log){.every = every, .refused_per_second = refused_per_second};
+	tell(x, message);
+}
+
+const struct record *exchange_expect_record(struct exchange *x, enum record_type type, const char *file, int line)
+{
+	const struct record *record = &x->records[x->record_read];
+	if (x->record_read == x->record_count) {
+		print_error("there is no record\n");
+		_fail(file, line);
+	} else if (record->type != type) {
+		print_error("the record is of type %u, expected %u\n", record->type, type);
+		_fail(file, line);
+	}
+	x->record_read++;
+	return record;
 }
 
 void tell_everything(struct exchange *x)

@@ -27,6 +27,7 @@
 
 #include <cmocka.h>
 
+#include "common/record.h"
 #include "dataplane/core.h"
 
 enum { NORTH, SOUTH };
@@ -36,6 +37,7 @@ enum {
 	EXCHANGE_FRAME_ROOM = 2048,
 	EXCHANGE_QUEUE = 2048,
 	EXCHANGE_NOTES = 64,
+	EXCHANGE_RECORDS = 1024,
 	REQUEST_LEN = 100,
 	HELLO_MAX = 512,
 };
@@ -68,6 +70,7 @@ struct exchange {
 	unsigned frames_max; /* that the pool has */
 	uint16_t room;       /* of the frames that the worker gets for its own segments */
 	bool event_refused, ask_refused, hand_over_refused;
+	unsigned record_room; /* that the ring of records has left */
 
 	struct worker *worker;
 	struct l3 *l3;
@@ -78,7 +81,9 @@ struct exchange {
 	uint64_t received, sent_total, handed_total;
 	unsigned handed_to; /* the last */
 	struct event events[EXCHANGE_NOTES];
-	unsigned event_count; /* may be more than are kept, as below */
+	unsigned event_count;   /* may be more than are kept, as below */
+	struct record *records; /* EXCHANGE_RECORDS */
+	unsigned record_count, record_read;
 	struct {
 		struct address address;
 		bool managed;
@@ -207,6 +212,14 @@ void tell_end(struct exchange *x, enum message_type type);
 void tell_host(struct exchange *x, unsigned slot, bool healthy);
 /* A full resync with the default tables. */
 void tell_everything(struct exchange *x);
+
+/* Record each Nth connection that ends, and so many refused ones a second. */
+void tell_log(struct exchange *x, uint32_t every, uint32_t refused_per_second);
+
+/* The next record that the worker has made, which must be of this type. */
+#define expect_record(x, type) exchange_expect_record(x, type, __FILE__, __LINE__)
+#define expect_no_record(x)    assert_int_equal((x)->record_read, (x)->record_count)
+const struct record *exchange_expect_record(struct exchange *x, enum record_type type, const char *file, int line);
 
 struct address ip(const char *text);
 struct address exchange_host(unsigned slot);

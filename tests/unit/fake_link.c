@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/event_loop.h"
+
 struct fake_link fake_link;
 
 void fake_link_reset(uint32_t hosts_max, uint32_t pairs_max, uint32_t routes_max)
@@ -86,6 +88,28 @@ unsigned dataplane_link_receive(struct dataplane_link *link, unsigned worker, st
 	unsigned count = from->event_count < max ? from->event_count : max;
 	memcpy(events, from->events, count * sizeof(*events));
 	from->event_count = 0;
+	return count;
+}
+
+void fake_link_record(unsigned worker, const struct record *record)
+{
+	struct fake_worker *from = &fake_link.workers[worker];
+	if (from->record_count == FAKE_RECORDS_MAX)
+		abort();
+	struct record *made = &from->records[from->record_count++];
+	*made = *record;
+	made->version = RECORD_VERSION;
+	made->at_us = made->at_us ? made->at_us : clock_monotonic_ms() * 1000;
+}
+
+unsigned dataplane_link_receive_records(struct dataplane_link *link, unsigned worker, struct record *records,
+                                        unsigned max)
+{
+	struct fake_worker *from = &fake_link.workers[worker];
+	unsigned count = from->record_count < max ? from->record_count : max;
+	memcpy(records, from->records, count * sizeof(*records));
+	memmove(from->records, from->records + count, (from->record_count - count) * sizeof(*records));
+	from->record_count -= count;
 	return count;
 }
 

@@ -6,10 +6,11 @@
 #include <stdbool.h>
 
 #include "common/message.h"
+#include "common/record.h"
 #include "common/shared.h"
 #include "control/dataplane_link.h"
 
-enum { FAKE_WORKERS = 2, FAKE_MESSAGES_MAX = 4096, FAKE_EVENTS_MAX = 16 };
+enum { FAKE_WORKERS = 2, FAKE_MESSAGES_MAX = 4096, FAKE_EVENTS_MAX = 16, FAKE_RECORDS_MAX = 256 };
 
 struct fake_worker {
 	unsigned count; /* messages taken since fake_link_forget */
@@ -18,6 +19,8 @@ struct fake_worker {
 	unsigned faults; /* broken, out of sequence, or of another start */
 	unsigned event_count;
 	struct event events[FAKE_EVENTS_MAX];
+	unsigned record_count;
+	struct record records[FAKE_RECORDS_MAX];
 };
 
 struct fake_link {
@@ -39,6 +42,8 @@ const char *fake_link_appear(void);
 void fake_link_forget(void);
 /* The n-th message of this type that worker 0 took, or NULL. */
 const struct message *fake_link_message(enum message_type type, unsigned n);
+/* The worker's ring of records takes it; version and time are filled in. */
+void fake_link_record(unsigned worker, const struct record *record);
 void fake_link_event(unsigned worker, enum event_type type, uint32_t slot, uint32_t generation);
 
 #endif

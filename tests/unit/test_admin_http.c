@@ -1,5 +1,4 @@
-/* admin_http: requests over real sockets on loopback: header fields, bodies, waiting for the workers, slow clients, and
- * the handing over of the listening socket. */
+/* admin_http: requests over real sockets on loopback: header fields, bodies, waiting for the workers, slow clients. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "control/admin_http.h"
+#include "control/admin_listen.h"
 #include "control/api.h"
 #include "control/control.h"
 #include "control_fixture.h"
@@ -30,12 +30,7 @@ static uint16_t port;
 
 static void remove_state(void)
 {
-	static const char *const names[] = {"clusters.state", "clusters.state.previous", "health.state"};
-	char path[200];
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
-		unlink(path);
-	}
+	fixture_empty(directory);
 }
 
 static uint16_t port_of(int fd)
@@ -169,7 +164,7 @@ static void answers(void **state)
 	assert_int_equal(get("/api/v1/status", "Host: 127.0.0.1:8089\r\n"), 200);
 	assert_non_null(strstr(last.answer, "Content-Type: application/json\r\n"));
 	assert_non_null(strstr(last.answer, "Cache-Control: no-store\r\n"));
-	assert_int_equal(get("/", "Host: 127.0.0.1\r\n"), 200);
+	assert_int_equal(get("/api/v1", "Host: 127.0.0.1\r\n"), 200);
 	assert_non_null(strstr(last.answer, "Content-Type: text/plain"));
 	assert_int_equal(get("/nothing", "Host: 127.0.0.1\r\n"), 404);
 	assert_non_null(strstr(last.answer, "Content-Type: application/problem+json\r\n"));
@@ -205,31 +200,6 @@ static void hosts_and_origins(void **state)
 	assert_int_equal(get("/", "Host: 127.0.0.1\r\nOrigin: null\r\n"), 403);
 	assert_int_equal(get("/", "Host: 127.0.0.1\r\nOrigin: http://127.0.0.1:8089\r\n"), 200);
 	assert_int_equal(get("/", "Host: 127.0.0.1\r\nOrigin: https://lb.example\r\n"), 200);
-}
-
-static void host_fields(void **state)
-{
-	struct address loopback, other, v6;
-	address_parse("127.0.0.1", &loopback);
-	address_parse("192.0.2.1", &other);
-	address_parse("::1", &v6);
-	assert_true(admin_host_allowed(config, "127.0.0.1", &loopback));
-	assert_true(admin_host_allowed(config, "192.0.2.1:8089", &other));
-	assert_true(admin_host_allowed(config, "[::1]:8089", &v6));
-	assert_true(admin_host_allowed(config, "localhost", &v6));
-	assert_true(admin_host_allowed(config, "lb.example.", &other));
-	assert_false(admin_host_allowed(config, "localhost", &other));
-	assert_false(admin_host_allowed(config, "127.0.0.1", &other));
-	assert_false(admin_host_allowed(config, "192.0.2.1.evil.example", &other));
-	assert_false(admin_host_allowed(config, "evil.example@192.0.2.1", &other));
-	assert_false(admin_host_allowed(config, "", &other));
-	assert_false(admin_host_allowed(config, NULL, &other));
-	assert_true(admin_origin_allowed(config, NULL, &other));
-	assert_false(admin_origin_allowed(config, "", &other));
-	assert_false(admin_origin_allowed(config, "file://", &other));
-	assert_false(admin_origin_allowed(config, "http://192.0.2.1.evil.example", &other));
-	assert_false(admin_origin_allowed(config, "ftp://192.0.2.1", &other));
-	assert_false(admin_origin_allowed(config, "http://192.0.2.1/path", &other));
 }
 
 static void writes(void **state)
@@ -294,7 +264,7 @@ static void bodies_that_are_too_large(void **state)
 
 static void a_write_waits_for_the_workers(void **state)
 {
-	static const char request[] = "DELETE /api/v1/clusters/ose1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+	static const char request[] = "DELETE /api/v1/clusters/ose1?force=true HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
 	assert_null(fake_link_appear());
 	while (!control_applied(&control, 1))
 		event_loop_turn(loop, 5);
@@ -326,7 +296,7 @@ static void but_not_for_ever(void **state)
 
 static void what_waits_is_answered_before_the_end(void **state)
 {
-	static const char request[] = "DELETE /api/v1/clusters/ose1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+	static const char request[] = "DELETE /api/v1/clusters/ose1?force=true HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
 	fake_link.acknowledge = false;
 	assert_null(fake_link_appear());
 	client_open(&last);
@@ -345,7 +315,7 @@ static void clients_that_go_away(void **state)
 {
 	static const char half[] = "PUT /api/v1/clusters/ose1 HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
 	                           "application/json\r\nContent-Length: 5000\r\n\r\n{\"source\":";
-	static const char deletion[] = "DELETE /api/v1/clusters/ose1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+	static const char deletion[] = "DELETE /api/v1/clusters/ose1?force=true HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
 	for (size_t len = 1; len < sizeof(half); len += 10) {
 		client_open(&last);
 		client_send(&last, half, len);
@@ -362,33 +332,6 @@ static void clients_that_go_away(void **state)
 	assert_int_equal(get("/", "Host: 127.0.0.1\r\n"), 200);
 }
 
-static void the_listening_socket_is_handed_over(void **state)
-{
-	char number[16];
-	int first = admin_listen(config);
-	config->admin.listen_port = port_of(first);
-	snprintf(number, sizeof(number), "%d", first);
-	setenv(ADMIN_FD_VARIABLE, number, 1);
-	assert_int_equal(admin_listen(config), first);
-	assert_null(getenv(ADMIN_FD_VARIABLE));
-	assert_true(fcntl(first, F_GETFD) & FD_CLOEXEC);
-	assert_int_equal(admin_listen(config), -1); /* the address is in use */
-
-	/* The configuration has changed meanwhile: the old socket is closed and a new one made. */
-	setenv(ADMIN_FD_VARIABLE, number, 1);
-	config->admin.listen_port = 0;
-	int second = admin_listen(config);
-	assert_true(second >= 0);
-	close(second);
-	static const char *const wrong[] = {"", "0", "2", "-1", "999", "x"};
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-		setenv(ADMIN_FD_VARIABLE, wrong[i], 1);
-		int fd = admin_listen(config);
-		assert_true(fd > 2);
-		close(fd);
-	}
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -396,7 +339,6 @@ int main(void)
 	    TEST(answers),
 	    TEST(two_requests_on_one_connection),
 	    TEST(hosts_and_origins),
-	    TEST(host_fields),
 	    TEST(writes),
 	    TEST(a_body_byte_by_byte),
 	    TEST(bodies_that_are_too_large),
@@ -404,7 +346,6 @@ int main(void)
 	    TEST(but_not_for_ever),
 	    TEST(what_waits_is_answered_before_the_end),
 	    TEST(clients_that_go_away),
-	    TEST(the_listening_socket_is_handed_over),
 	};
 	if (!mkdtemp(directory))
 		return 1;

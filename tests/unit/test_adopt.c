@@ -145,7 +145,7 @@ static void routes_come_change_and_go(void **unused)
 	routes[1].weight = 20;
 	assert_true(adopt(false));
 	assert_int_equal(state.names.dirty_count, 1); /* nothing else */
-	assert_int_equal(weight_of(cluster()->spec, pair_of(1)).value, 20);
+	assert_int_equal(weight_of(cluster()->spec, pair_of(1)).value, 20 * HUNDREDTHS);
 
 	show_routes(1, 3);
 	assert_true(adopt(false));
@@ -178,13 +178,13 @@ static void an_override_outlives_the_route(void **unused)
 {
 	show_routes(0, 2);
 	adopt(true);
-	names_pair_override(&state.names, name_of(0), pair_of(0), 5);
+	names_pair_override(&state.names, name_of(0), pair_of(0), 5 * HUNDREDTHS);
 	show_routes(1, 2);
 	adopt(true);
 	assert_false(pair_of(0)->present);
 	show_routes(0, 2);
 	adopt(true);
-	assert_int_equal(weight_of(cluster()->spec, pair_of(0)).value, 5);
+	assert_int_equal(weight_of(cluster()->spec, pair_of(0)).value, 5 * HUNDREDTHS);
 }
 
 static void an_empty_list_is_held_until_it_is_confirmed(void **unused)
@@ -282,13 +282,13 @@ static void a_route_that_changes_its_namespace_is_a_newcomer(void **unused)
 	routes[0].weight_given = true;
 	routes[0].weight = 50;
 	adopt(true);
-	assert_int_equal(weight_of(cluster()->spec, pair_of(0)).value, 50);
+	assert_int_equal(weight_of(cluster()->spec, pair_of(0)).value, 50 * HUNDREDTHS);
 	strcpy(routes[0].namespace, "mallory");
 	adopt(false);
 	assert_int_equal(weight_of(cluster()->spec, pair_of(0)).bar, WEIGHT_CONFLICT);
 	strcpy(routes[0].namespace, "shop");
 	adopt(false);
-	assert_int_equal(weight_of(cluster()->spec, pair_of(0)).value, 50);
+	assert_int_equal(weight_of(cluster()->spec, pair_of(0)).value, 50 * HUNDREDTHS);
 }
 
 /* ---- router hosts ---- */

@@ -54,9 +54,9 @@ static struct pair *appears(uint16_t cluster, const char *namespace, int64_t cre
 	return names_pair(name, cluster);
 }
 
-static uint8_t weight(uint16_t cluster)
+static unsigned weight(uint16_t cluster)
 {
-	return weight_of(state.clusters[cluster]->spec, names_pair(app(), cluster)).value;
+	return weight_of(state.clusters[cluster]->spec, names_pair(app(), cluster)).value / HUNDREDTHS;
 }
 
 static void the_second_is_parked(void **unused)
@@ -104,7 +104,7 @@ static void a_foreign_namespace_gets_nothing_whatever_its_weight(void **unused)
 	assert_int_equal(weight(1), 0);
 	struct pair *pair = names_pair(app(), 1);
 	pair->overridden = true;
-	pair->override = 9;
+	pair->override = 9 * HUNDREDTHS;
 	assert_int_equal(weight(1), 9);
 	pair->overridden = false;
 	assert_int_equal(weight(1), 0);
@@ -131,7 +131,7 @@ static void what_was_overridden_is_not_displaced(void **unused)
 {
 	struct pair *pair = appears(0, "late", 9, -1, true);
 	pair->overridden = true;
-	pair->override = 50;
+	pair->override = 50 * HUNDREDTHS;
 	assert_true(appears(1, "early", 3, -1, true)->conflict);
 }
 

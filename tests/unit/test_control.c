@@ -26,13 +26,7 @@ static struct control control;
 
 static void remove_state(void)
 {
-	static const char *const names[] = {"clusters.state", "clusters.state.previous", "clusters.state.bad",
-	                                    "health.state"};
-	char path[200];
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
-		unlink(path);
-	}
+	fixture_empty(directory);
 }
 
 static bool begin(const char *sections)
@@ -114,15 +108,15 @@ static void begins_with_the_configuration_then_with_its_state(void **state)
 	assert_int_equal(control.state.revision, 1);
 	assert_int_equal(control.state.host_count, 3);
 	assert_true(control.state_file.good);
-	assert_true(control_put(&control, fixture_cluster("{'name': 'ose3', 'source': 'static'}"), 0, "test"));
-	assert_true(control_delete(&control, "ose2", "test"));
+	assert_true(control_put(&control, fixture_cluster("{'name': 'ose3', 'source': 'static'}"), 0, &fixture_actor));
+	assert_true(control_delete(&control, "ose2", &fixture_actor));
 	restart(CLUSTERS);
 	assert_int_equal(control.state.revision, 3);
 	assert_null(state_cluster(&control.state, "ose2"));
 	assert_int_equal(control.notice_count, 2);
 	assert_true(noticed("file differs from state: cluster ose2 is only in the file"));
 	assert_true(noticed("file differs from state: cluster ose3 is only in the state"));
-	assert_true(control_put(&control, fixture_cluster("{'name': 'ose1', 'source': 'static'}"), 0, "test"));
+	assert_true(control_put(&control, fixture_cluster("{'name': 'ose1', 'source': 'static'}"), 0, &fixture_actor));
 	restart(CLUSTERS);
 	assert_true(noticed("file differs from state: cluster ose1 is another one in the file"));
 	assert_int_equal(state_cluster(&control.state, "ose1")->spec->host_count, 0);
@@ -136,7 +130,7 @@ static void what_was_pushed_is_no_difference_to_the_file(void **state)
 	assert_true(begin(file));
 	struct cluster_spec *pushed = fixture_cluster("{'name': 'p', 'source': 'push', 'hosts': [{'name': 'r', "
 	                                              "'address': '192.0.2.1'}], 'routes': [{'host': 'x.ch'}]}");
-	assert_true(control_put(&control, pushed, 123, "test"));
+	assert_true(control_put(&control, pushed, 123, &fixture_actor));
 	restart(file);
 	assert_int_equal(control.notice_count, 0);
 	assert_int_equal(state_cluster(&control.state, "p")->spec->host_count, 1);
@@ -155,8 +149,8 @@ static void overwrite(const char *name, const char *text)
 static void a_broken_state_file_gives_way_to_the_previous_one(void **state)
 {
 	char bad[200];
-	assert_true(control_delete(&control, "ose2", "test"));
-	assert_true(control_delete(&control, "ose1", "test"));
+	assert_true(control_delete(&control, "ose2", &fixture_actor));
+	assert_true(control_delete(&control, "ose1", &fixture_actor));
 	end();
 	overwrite("clusters.state", "rubbish");
 	assert_true(begin(CLUSTERS));
@@ -203,8 +197,8 @@ static void what_cannot_be_saved_is_not_applied(void **state)
 	none = limit;
 	none.rlim_cur = 0;
 	setrlimit(RLIMIT_FSIZE, &none);
-	bool put = control_put(&control, fixture_cluster("{'name': 'ose3', 'source': 'static'}"), 0, "test");
-	bool deleted = control_delete(&control, "ose1", "test");
+	bool put = control_put(&control, fixture_cluster("{'name': 'ose3', 'source': 'static'}"), 0, &fixture_actor);
+	bool deleted = control_delete(&control, "ose1", &fixture_actor);
 	setrlimit(RLIMIT_FSIZE, &limit);
 	assert_false(put);
 	assert_false(deleted);
@@ -212,7 +206,7 @@ static void what_cannot_be_saved_is_not_applied(void **state)
 	assert_non_null(strstr(control.state_file.why, "cannot be written"));
 	assert_int_equal(control.state.revision, 1);
 	assert_non_null(state_cluster(&control.state, "ose1"));
-	assert_true(control_delete(&control, "ose1", "test"));
+	assert_true(control_delete(&control, "ose1", &fixture_actor));
 	assert_true(control.state_file.good);
 }
 
@@ -231,14 +225,14 @@ static void every_host_is_checked_at_once(void **state)
 	control_put(&control,
 	            fixture_cluster("{'name': 'ose3', 'source': 'static', 'hosts': [{'name': 'n', 'address': "
 	                            "'192.0.2.9'}]}"),
-	            0, "test");
+	            0, &fixture_actor);
 	AWAIT(fake_checker_running("192.0.2.9"));
 }
 
 static void a_result_for_a_removed_host_is_forgotten(void **state)
 {
 	AWAIT(fake_checker.count == 3);
-	control_delete(&control, "ose2", "test");
+	control_delete(&control, "ose2", &fixture_actor);
 	assert_true(fake_checker_finish("203.0.113.21", CHECK_OK, 200));
 }
 
@@ -263,13 +257,13 @@ static void the_dataplane_is_fed(void **state)
 	assert_false(control_applied(&control, 1));
 	assert_null(fake_link_appear());
 	AWAIT(control_applied(&control, 1));
-	assert_int_equal(fake_link.workers[1].count, 3 + 2 + 2 + 2); /* hosts, routes, listeners, begin and end */
+	assert_int_equal(fake_link.workers[1].count, 3 + 2 + 2 + 2 + 1); /* hosts, routes, listeners, begin and end, what to record */
 	all_up();
 	AWAIT(fake_link_message(MESSAGE_BATCH_END, 0));
 	turns(20);
 	fake_link_forget();
 
-	control_put(&control, fixture_cluster("{'name': 'ose2', 'source': 'static'}"), 0, "test");
+	control_put(&control, fixture_cluster("{'name': 'ose2', 'source': 'static'}"), 0, &fixture_actor);
 	assert_false(control_applied(&control, 2));
 	AWAIT(control_applied(&control, 2));
 	assert_non_null(fake_link_message(MESSAGE_HOST_GONE, 0));
@@ -283,7 +277,7 @@ static void a_stopped_dataplane_makes_only_the_feed_wait(void **state)
 	fake_link.room = 0;
 	assert_null(fake_link_appear());
 	turns(10);
-	assert_true(control_put(&control, fixture_cluster("{'name': 'ose3', 'source': 'static'}"), 0, "test"));
+	assert_true(control_put(&control, fixture_cluster("{'name': 'ose3', 'source': 'static'}"), 0, &fixture_actor));
 	AWAIT(fake_checker.count == 3);
 	assert_false(control_applied(&control, 1));
 	fake_link.room = 1;
@@ -386,7 +380,7 @@ static void what_finds_no_slot_is_told_and_tried_again(void **state)
 	assert_null(fake_link_appear());
 	AWAIT(control_applied(&control, 1));
 	assert_non_null(strstr(control.table_notice, "no room for 1 router hosts"));
-	assert_true(control_delete(&control, "ose1", "test"));
+	assert_true(control_delete(&control, "ose1", &fixture_actor));
 	AWAIT(control_applied(&control, 2));
 	fake_link_forget();
 	AWAIT(control.rebuild_at != 0);

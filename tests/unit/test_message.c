@@ -40,13 +40,15 @@ static void sizes(void **state)
 {
 	size_t header = offsetof(struct message, end);
 	assert_int_equal(message_size(0), 0);
-	assert_int_equal(message_size(MESSAGE_BATCH_END + 1), 0);
+	assert_int_equal(message_size(MESSAGE_EXPLAIN + 1), 0);
 	assert_int_equal(message_size(0xffff), 0);
 	assert_int_equal(message_size(MESSAGE_SYNC_BEGIN), header);
 	assert_int_equal(message_size(MESSAGE_SYNC_END), header + sizeof(struct message_end));
 	assert_int_equal(message_size(MESSAGE_HOST), header + sizeof(struct message_host));
 	assert_int_equal(message_size(MESSAGE_ROUTE), header + sizeof(struct message_route));
-	for (uint16_t type = MESSAGE_SYNC_BEGIN; type <= MESSAGE_BATCH_END; type++)
+	assert_int_equal(message_size(MESSAGE_LOG), header + sizeof(struct message_log));
+	assert_int_equal(message_size(MESSAGE_EXPLAIN), header + sizeof(struct message_explain));
+	for (uint16_t type = MESSAGE_SYNC_BEGIN; type <= MESSAGE_EXPLAIN; type++)
 		assert_true(message_size(type) >= header && message_size(type) <= sizeof(struct message));
 }
 
@@ -59,7 +61,7 @@ static void sealed_messages_pass(void **state)
 	assert_int_equal(m.sequence, 5);
 	m = route_message();
 	assert_int_equal(message_check(&m), MESSAGE_OK);
-	for (uint16_t type = MESSAGE_SYNC_BEGIN; type <= MESSAGE_BATCH_END; type++) {
+	for (uint16_t type = MESSAGE_SYNC_BEGIN; type <= MESSAGE_LOG; type++) {
 		if (type == MESSAGE_HOST || type == MESSAGE_ROUTE || type == MESSAGE_ROUTE_GONE)
 			continue;
 		struct message other = {.type = type};
@@ -90,7 +92,7 @@ static void versions_and_types(void **state)
 	m = host_message();
 	m.type = 0;
 	assert_int_equal(message_check(&m), MESSAGE_BAD_TYPE);
-	m.type = MESSAGE_BATCH_END + 1;
+	m.type = MESSAGE_EXPLAIN + 1;
 	assert_int_equal(message_check(&m), MESSAGE_BAD_TYPE);
 	struct message zero = {0};
 	assert_int_not_equal(message_check(&zero), MESSAGE_OK);
@@ -180,6 +182,63 @@ static void listener_values(void **state)
 	assert_resealed(m, MESSAGE_BAD_VALUE);
 }
 
+static void commands_are_told_from_tables(void **state)
+{
+	for (uint16_t type = 0; type <= MESSAGE_EXPLAIN + 1; type++)
+		assert_int_equal(message_is_command(type),
+		                 type == MESSAGE_LOG || type == MESSAGE_CONNECTIONS || type == MESSAGE_EXPLAIN);
+}
+
+static void connections_values(void **state)
+{
+	struct message good = {.type = MESSAGE_CONNECTIONS};
+	good.connections =
+	    (struct message_connections){.query = 1, .cluster = CLUSTER_NONE, .pair = SLOT_NONE, .host = SLOT_NONE};
+	assert_resealed(good, MESSAGE_OK);
+	struct message m = good;
+	m.connections.query = 0;
+	assert_resealed(m, MESSAGE_BAD_VALUE);
+	m = good;
+	m.connections.action = CONNECTIONS_CLOSE;
+	assert_resealed(m, MESSAGE_OK);
+	m.connections.action = CONNECTIONS_CLOSE + 1;
+	assert_resealed(m, MESSAGE_BAD_VALUE);
+	m = good;
+	m.connections.client_length = 128;
+	assert_resealed(m, MESSAGE_OK);
+	m.connections.client_length = 129;
+	assert_resealed(m, MESSAGE_BAD_VALUE);
+	m = good;
+	m.connections.cluster = CLUSTERS_MAX - 1;
+	assert_resealed(m, MESSAGE_OK);
+	m.connections.cluster = CLUSTERS_MAX;
+	assert_resealed(m, MESSAGE_BAD_VALUE);
+}
+
+static void explain_values(void **state)
+{
+	struct message good = {.type = MESSAGE_EXPLAIN};
+	good.explain.query = 9;
+	assert_resealed(good, MESSAGE_OK); /* no name */
+	strcpy(good.explain.name.text, "app1.ch");
+	good.explain.name.len = 7;
+	assert_resealed(good, MESSAGE_OK);
+	struct message m = good;
+	m.explain.query = 0;
+	assert_resealed(m, MESSAGE_BAD_VALUE);
+	m = good;
+	m.explain.listener = LISTENERS_MAX;
+	assert_resealed(m, MESSAGE_BAD_VALUE);
+	m = good;
+	m.explain.name.text[0] = 'A';
+	assert_resealed(m, MESSAGE_BAD_VALUE);
+	m = good;
+	m.explain.name.len = 255;
+	assert_resealed(m, MESSAGE_BAD_VALUE);
+	m.explain.name.len = 0; /* a name, and none */
+	assert_resealed(m, MESSAGE_BAD_VALUE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -192,6 +251,9 @@ int main(void)
 	    cmocka_unit_test(route_names),
 	    cmocka_unit_test(route_gone_values),
 	    cmocka_unit_test(listener_values),
+	    cmocka_unit_test(commands_are_told_from_tables),
+	    cmocka_unit_test(connections_values),
+	    cmocka_unit_test(explain_values),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -216,14 +216,13 @@ static void routes_are_sorted_by_name_then_cluster(void **unused)
 	size_t count;
 	state_put(&state, ose1(), 0, 100);
 	state_put(&state, ose2(), 0, 100);
-	struct name **names = names_sorted(&state.names, names_is_served, &count);
+	struct name *const *names = names_ordered(&state.names, &count);
 	assert_int_equal(count, 2);
 	assert_string_equal(names[0]->host.text, "app1.ch");
 	assert_int_equal(names[0]->pair_count, 2);
 	assert_int_equal(names[0]->pairs[0].cluster, 0);
 	assert_int_equal(names[0]->pairs[1].cluster, 1);
 	assert_string_equal(names[1]->host.text, "only1.ch");
-	free(names);
 	state_free(&state);
 }
 
@@ -236,7 +235,7 @@ static void saved_and_read_again(void **unused)
 	state_put(&state, ose2(), 77, 100);
 	state_delete(&state, "gone");
 	json_t *saved = state_write(&state, NULL);
-	assert_true(state_read(&again, saved, 500, &faults));
+	assert_true(state_read(&again, saved, "$", 500, &faults));
 	assert_int_equal(again.revision, 4);
 	assert_int_equal(state_cluster(&again, "ose1")->index, 1);
 	assert_int_equal(state_cluster(&again, "ose2")->index, 2);
@@ -298,7 +297,7 @@ static void broken_saved_forms_are_refused(void **unused)
 		struct json_faults faults = {0};
 		json_t *value = json_loads(texts[i], 0, NULL);
 		assert_non_null(value);
-		assert_false(state_read(&state, value, 0, &faults));
+		assert_false(state_read(&state, value, "$", 0, &faults));
 		assert_true(faults.count > 0);
 		assert_int_equal(state.host_count, 0);
 		assert_null(state.clusters[0]);

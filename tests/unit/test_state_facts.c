@@ -50,14 +50,14 @@ static void overrides(void **state)
 {
 	struct json_faults faults = {0};
 	json_t *object = json_object();
-	override("app.ch", 2, 30);
+	override("app.ch", 2, 3025);
 	override("*.wild.ch", 2, 0);
 	override("other.ch", 3, 1);
 	state_facts_write_overrides(object, &names, 2);
 	assert_int_equal(json_object_size(json_object_get(object, "overrides")), 2);
 	struct reader reader = open_reader(object, &faults);
 	state_facts_read_overrides(&reader, &again, 5);
-	assert_int_equal(override_of(&again, "app.ch", 5), 30);
+	assert_int_equal(override_of(&again, "app.ch", 5), 3025);
 	assert_int_equal(override_of(&again, "*.wild.ch", 5), 0);
 	assert_int_equal(again.overrides_of[5], 2);
 	assert_int_equal(again.count, 0); /* not served for that */
@@ -81,11 +81,11 @@ static void wrong_overrides_are_left_out(void **state)
 {
 	struct json_faults faults = {0};
 	json_t *object =
-	    json_loads("{\"overrides\":{\"a..b\":1,\"a.ch\":101,\"b.ch\":-1,\"c.ch\":\"5\",\"d.ch\":5}}", 0, NULL);
+	    json_loads("{\"overrides\":{\"a..b\":1,\"a.ch\":101,\"b.ch\":-1,\"c.ch\":\"5\",\"d.ch\":5,\"e.ch\":0.001}}", 0, NULL);
 	struct reader reader = open_reader(object, &faults);
 	state_facts_read_overrides(&reader, &again, 0);
 	assert_int_equal(again.overrides_of[0], 1);
-	assert_int_equal(override_of(&again, "d.ch", 0), 5);
+	assert_int_equal(override_of(&again, "d.ch", 0), 500); /* as it was saved before there were decimals */
 	json_decref(object);
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "control/control.h"
+#include "control/override.h"
 #include "control/weight.h"
 #include "control_fixture.h"
 #include "fake_link.h"
@@ -121,12 +122,7 @@ static const char *path_of(const char *name)
 
 static void remove_state(void)
 {
-	static const char *const names[] = {
-	    "clusters.state",         "clusters.state.previous", "health.state",           "watch-a.state",
-	    "watch-a.state.previous", "watch-b.state",           "watch-b.state.previous",
-	};
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		unlink(path_of(names[i]));
+	fixture_empty(directory);
 }
 
 static void begin(void)
@@ -185,7 +181,7 @@ static int weight(const char *host, const char *name)
 	name_parse(host, &hostname, &wildcard);
 	const struct name *found = names_find_host(&control.state.names, &hostname, wildcard);
 	const struct pair *pair = found ? names_pair(found, cluster(name)->index) : NULL;
-	return pair && pair->present ? weight_of(cluster(name)->spec, pair).value : -1;
+	return pair && pair->present ? weight_of(cluster(name)->spec, pair).value / HUNDREDTHS : -1;
 }
 
 #define AWAIT(condition)                                                                                               \
@@ -287,11 +283,11 @@ static void the_very_first_lists_park_nothing(void **state)
 
 static void a_cluster_that_is_put_later_is_parked(void **state)
 {
-	assert_true(control_delete(&control, "b", "test"));
+	assert_true(control_delete(&control, "b", &fixture_actor));
 	assert_null(source_of("b"));
 	show_route("a", "app.ch");
 	report("a", KUBE_LIST);
-	assert_true(control_put(&control, fixture_cluster(WATCHED("b")), 0, "test"));
+	assert_true(control_put(&control, fixture_cluster(WATCHED("b")), 0, &fixture_actor));
 	show_route("b", "app.ch");
 	report("b", KUBE_LIST);
 	assert_int_equal(weight("app.ch", "b"), 0);
@@ -301,10 +297,10 @@ static void a_deleted_cluster_leaves_no_file(void **state)
 {
 	report("a", KUBE_LIST);
 	AWAIT(access(path_of("watch-a.state"), F_OK) == 0);
-	assert_true(control_delete(&control, "a", "test"));
+	assert_true(control_delete(&control, "a", &fixture_actor));
 	assert_null(source_of("a"));
 	assert_int_not_equal(access(path_of("watch-a.state"), F_OK), 0);
-	assert_true(control_put(&control, fixture_cluster(WATCHED("a")), 0, "test"));
+	assert_true(control_put(&control, fixture_cluster(WATCHED("a")), 0, &fixture_actor));
 	assert_non_null(source_of("a"));
 	assert_int_equal(routes_of("a"), 0);
 }
@@ -315,7 +311,7 @@ static void another_watch_keeps_what_there_is(void **state)
 	report("a", KUBE_LIST);
 	struct cluster_spec *spec =
 	    fixture_cluster("{'name': 'a', 'source': 'watch', 'watch': {'server': 'https://other'}}");
-	assert_true(control_put(&control, spec, 0, "test"));
+	assert_true(control_put(&control, spec, 0, &fixture_actor));
 	assert_string_equal(source_of("a")->server, "https://other");
 	assert_int_equal(routes_of("a"), 1);
 	assert_false(cluster("a")->current);
@@ -325,7 +321,7 @@ static void another_watch_keeps_what_there_is(void **state)
 	report("a", KUBE_LIST);
 	spec = fixture_cluster(
 	    "{'name': 'a', 'source': 'watch', 'default_weight': 5, 'watch': {'server': 'https://other'}}");
-	assert_true(control_put(&control, spec, 0, "test"));
+	assert_true(control_put(&control, spec, 0, &fixture_actor));
 	assert_ptr_equal(source_of("a"), before);
 	assert_true(before->complete && cluster("a")->current);
 	assert_int_equal(weight("app.ch", "a"), 5);
@@ -340,7 +336,7 @@ static void overrides_survive_everything(void **state)
 	report("a", KUBE_LIST);
 	name_parse("app.ch", &host, &wildcard);
 	struct name *name = names_find_host(&control.state.names, &host, wildcard);
-	assert_true(control_override(&control, name, cluster("a")->index, 7, "test"));
+	assert_true(control_override(&control, name, cluster("a")->index, 7 * HUNDREDTHS, &fixture_actor));
 	die(); /* at once: the operator's word is on the disk */
 	begin();
 	show_route("a", "other.ch");
@@ -349,7 +345,7 @@ static void overrides_survive_everything(void **state)
 	show_route("a", "app.ch");
 	report("a", KUBE_EVENT);
 	assert_int_equal(weight("app.ch", "a"), 7);
-	assert_true(control_put(&control, fixture_cluster(WATCHED("a")), 0, "test"));
+	assert_true(control_put(&control, fixture_cluster(WATCHED("a")), 0, &fixture_actor));
 	assert_int_equal(weight("app.ch", "a"), 7);
 }
 
@@ -393,7 +389,7 @@ static void held_until_confirmed(void **state)
 	begin();
 	report("a", KUBE_LIST); /* still empty, still held */
 	assert_int_equal(weight("app.ch", "a"), 100);
-	assert_true(control_confirm(&control, cluster("a"), "test", &count));
+	assert_true(control_confirm(&control, cluster("a"), &fixture_actor, &count));
 	assert_int_equal(count, 1);
 	assert_int_equal(weight("app.ch", "a"), -1);
 	report("a", KUBE_LIST);

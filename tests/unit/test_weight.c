@@ -18,12 +18,13 @@ static int setup(void **state)
 	return 0;
 }
 
-static void assert_weight(uint8_t value, uint8_t given, enum weight_origin origin, enum weight_bar bar)
+/* Weights in whole numbers. */
+static void assert_weight(unsigned value, unsigned given, enum weight_origin origin, enum weight_bar bar)
 {
 	char text[WEIGHT_WHY_MAX];
 	struct weight weight = weight_of(&cluster, &pair);
-	assert_int_equal(weight.value, value);
-	assert_int_equal(weight.given, given);
+	assert_int_equal(weight.value, value * HUNDREDTHS);
+	assert_int_equal(weight.given, given * HUNDREDTHS);
 	assert_int_equal(weight.origin, origin);
 	assert_int_equal(weight.bar, bar);
 	assert_int_equal(strlen(weight_why(weight, &cluster, text)) > 0, bar != WEIGHT_FREE);
@@ -65,10 +66,12 @@ static void an_override_wins(void **state)
 {
 	pair.conflict = pair.parked = pair.weight_given = pair.overridden = true;
 	pair.weight = 100;
-	pair.override = 3;
+	pair.override = 3 * HUNDREDTHS;
 	assert_weight(3, 3, WEIGHT_OVERRIDE, WEIGHT_FREE);
 	pair.override = 0;
 	assert_weight(0, 0, WEIGHT_OVERRIDE, WEIGHT_FREE);
+	pair.override = 1; /* 0.01 */
+	assert_int_equal(weight_of(&cluster, &pair).value, 1);
 }
 
 static void only_an_active_cluster_serves(void **state)
@@ -76,7 +79,7 @@ static void only_an_active_cluster_serves(void **state)
 	static const enum cluster_state states[] = {CLUSTER_STAGED, CLUSTER_DRAINING, CLUSTER_OFFLINE};
 	char text[WEIGHT_WHY_MAX];
 	pair.overridden = true;
-	pair.override = 100;
+	pair.override = HUNDREDTHS_ALL;
 	for (unsigned i = 0; i < 3; i++) {
 		cluster.state = states[i];
 		assert_weight(0, 100, WEIGHT_OVERRIDE, WEIGHT_NOT_ACTIVE);

@@ -326,6 +326,77 @@ static void everybody_is_reset(void **state)
 	exchange_end(x);
 }
 
+/* ---- another configuration ---- */
+
+/* A configuration that differs from the one that runs; in force at once. */
+static void reconfigure(struct exchange *x, struct vip_table *vips, struct config *config)
+{
+	assert_true(vips_update(vips, config));
+	worker_reconfigure(x->worker, config, vips);
+}
+
+static void a_closed_vip_takes_nobody_new(void **state)
+{
+	struct exchange *x = exchange_begin(state);
+	struct vip_table vips = {0};
+	struct config without = x->config;
+	struct conn *old = conn_spliced(x, 40000), *half = conn_new(x, 40001), *new = conn_new(x, 40002);
+	vips_update(&vips, &x->config);
+	client_sends(half, "S 0 win 64240 mss 1460");
+	expect_client(half, "S. 0 ack 1 win 16384 mss 1460");
+	without.listeners[0] = without.listeners[1]; /* port 443 alone is left, with another number */
+	without.listener_count = 1;
+	reconfigure(x, &vips, &without);
+	client_sends(half, ". 1 ack 1 win 500");
+	expect_client(half, "R 1 win 0");
+	new->our_isn = 0;
+	client_sends(new, "S 0 win 64240 mss 1460");
+	expect_client(new, "R. 0 ack 1 win 0");
+	client_sends(old, "P. 101:111 ack 1 win 500");
+	expect_router(old, "P. 101:111 ack 1 win 500 fwd");
+	struct conn *tls = conn_new(x, 40003);
+	tls->vip_port = 443;
+	conn_handshake(tls);
+	reconfigure(x, &vips, &x->config);
+	struct conn *again = conn_new(x, 40004);
+	conn_handshake(again);
+	exchange_end(x);
+}
+
+static void a_new_vip_serves(void **state)
+{
+	struct exchange *x = exchange_begin(state);
+	struct vip_table vips = {0};
+	struct config more = x->config;
+	vips_update(&vips, &x->config);
+	more.listeners[more.listener_count] = more.listeners[0];
+	more.listeners[more.listener_count++].port = 8081;
+	reconfigure(x, &vips, &more);
+	shared_set(&x->shared->vip_held[vips.count - 1], 1);
+	worker_tick(x->worker, x->now_us += 1000);
+	struct conn *c = conn_new(x, 40000);
+	c->vip_port = 8081;
+	conn_handshake(c);
+	exchange_end(x);
+}
+
+/* A shorter idle limit also counts for those that were there before. */
+static void timers_follow_the_configuration(void **state)
+{
+	struct exchange *x = exchange_begin(state);
+	struct vip_table vips = {0};
+	struct config shorter = x->config;
+	struct conn *c = conn_spliced(x, 40000);
+	vips_update(&vips, &x->config);
+	shorter.timeouts.idle = 5000;
+	reconfigure(x, &vips, &shorter);
+	assert_in_range(pass_until_sent(x, 60000), 4990, 5010);
+	expect_client(c, "R 1 win 0");
+	expect_router(c, "R 101 win 0");
+	expect_state(c, FLOW_FREE);
+	exchange_end(x);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, exchange_setup, exchange_teardown)
 
 int main(void)
@@ -345,6 +416,9 @@ int main(void)
 	    TEST(a_vip_that_was_never_held),
 	    TEST(no_new_connections_when_ending),
 	    TEST(everybody_is_reset),
+	    TEST(a_closed_vip_takes_nobody_new),
+	    TEST(a_new_vip_serves),
+	    TEST(timers_follow_the_configuration),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

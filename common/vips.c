@@ -1,0 +1,35 @@
+/* Numbers of the listeners' pairs: see the header. */
+#include "common/vips.h"
+
+#include "common/config.h"
+
+int vips_find(const struct vip_table *table, const struct address *address, uint16_t port)
+{
+	for (unsigned i = 0; i < table->count; i++)
+		if (table->entries[i].port == port && address_equal(&table->entries[i].address, address))
+			return (int)i;
+	return -1;
+}
+
+bool vips_update(struct vip_table *table, const struct config *config)
+{
+	struct vip_table next = *table;
+	for (unsigned i = 0; i < next.count; i++)
+		next.entries[i].listener = VIP_CLOSED;
+	for (unsigned l = 0; l < config->listener_count; l++) {
+		const struct config_listener *listener = &config->listeners[l];
+		for (unsigned a = 0; a < listener->address_count; a++) {
+			int found = vips_find(&next, &listener->addresses[a], listener->port);
+			if (found < 0 && next.count == VIPS_MAX)
+				return false;
+			next.entries[found >= 0 ? (unsigned)found : next.count++] = (struct vip_entry){
+			    .address = listener->addresses[a],
+			    .port = listener->port,
+			    .listener = (uint16_t)l,
+			    .tls = listener->mode == LISTENER_TLS,
+			};
+		}
+	}
+	*table = next;
+	return true;
+}

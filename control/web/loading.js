@@ -1,0 +1,39 @@
+// Reading from the API for a view: the newest question counts, an older answer is dropped, what fails is shown.
+import {fill, h} from "./dom.js";
+import {failure} from "./parts.js";
+
+/** `read(signal)` asks, `put(answer)` shows. `load()` does both; `place` is where a failure is said. */
+export function loader(read, put) {
+	const place = h("div");
+	let abort = null;
+	const load = async () => {
+		abort?.abort();
+		const mine = (abort = new AbortController());
+		place.closest("main")?.setAttribute("aria-busy", "true");
+		try {
+			const answer = await read(mine.signal);
+			if (abort !== mine) return;
+			fill(place);
+			put(answer);
+		} catch (error) {
+			if (abort !== mine || error.name === "AbortError") return;
+			fill(place, failure(error));
+		} finally {
+			if (abort === mine) place.closest("main")?.removeAttribute("aria-busy");
+		}
+	};
+	return {
+		place,
+		load,
+		stop: () => {
+			abort?.abort();
+			abort = null;
+		},
+	};
+}
+
+/** Calls `action` every `ms` while the page can be seen; returns what ends it. */
+export function every(ms, action) {
+	const timer = setInterval(() => document.visibilityState === "visible" && action(), ms);
+	return () => clearInterval(timer);
+}

@@ -1,0 +1,204 @@
+// The parts that views are made of: pills, tables, paging, bars of shares, notices, toasts.
+import {fill, h, morph, select, text, unique} from "./dom.js";
+import {count, number, share} from "./format.js";
+import {seriesColour} from "./charts.js";
+import {live} from "./live.js";
+
+/** A word in a coloured pill; `tone`: good, warn, bad, info, or none. */
+export function pill(word, tone = "", title) {
+	return h("span", {class: `pill ${tone}`, title}, word);
+}
+
+const CLUSTER_TONES = {active: "good", staged: "info", draining: "warn", offline: "bad"};
+
+/** The state of a cluster as a pill. */
+export function clusterPill(state) {
+	return pill(state, CLUSTER_TONES[state]);
+}
+
+const HEALTH_WORDS = {up: ["healthy", "good"], down: ["unhealthy", "bad"], unknown: ["not checked yet", "warn"]};
+
+/** The health of a router host as a pill. */
+export function healthPill(state) {
+	return pill(...(HEALTH_WORDS[state] || [state, "warn"]));
+}
+
+/** Whether an operator has taken it out of service: a pill, or null. */
+export function adminPill(admin) {
+	return admin && admin !== "enabled" ? pill(admin, "warn") : null;
+}
+
+/** A sentence that matters; `tone` as of pills. */
+export function notice(tone, ...words) {
+	return h("div", {class: `notice ${tone}`, role: tone === "bad" ? "alert" : null}, words);
+}
+
+/** What failed, in the server's words. */
+export function failure(error) {
+	return notice("bad", error.words || error.message);
+}
+
+/** Says for a few seconds that something is done. */
+export function toast(words, tone = "good") {
+	const element = h("p", {class: `toast ${tone}`, data: {testid: "toast"}}, words);
+	document.getElementById("toasts").append(element);
+	setTimeout(() => element.remove(), 6000);
+}
+
+/** A table. `columns`: [{head, class, cell(row)}]; the first column heads its row. On a phone each row becomes a card.
+ *  `set` replaces its rows, `patch` changes what differs (for rows without listeners). */
+export function table(caption, columns, {testid, empty = "Nothing here."} = {}) {
+	const head = h(
+		"thead",
+		{},
+		h(
+			"tr",
+			{},
+			columns.map((column) => h("th", {scope: "col", class: column.class}, column.head)),
+		),
+	);
+	const body = h("tbody");
+	const nothing = h("p", {class: "empty"}, empty);
+	const element = h(
+		"div",
+		{class: "table", data: testid ? {testid} : {}},
+		h("table", {}, h("caption", {class: "unseen"}, caption), head, body),
+		nothing,
+	);
+	const row = (item) => {
+		const cells = columns.map((column, index) =>
+			h(
+				index === 0 ? "th" : "td",
+				{
+					class: column.class,
+					scope: index === 0 ? "row" : null,
+					data: {label: typeof column.head === "string" ? column.head : ""},
+				},
+				column.cell(item),
+			),
+		);
+		return h("tr", {}, cells);
+	};
+	const put = (change, items) => {
+		change(body, items.map(row));
+		nothing.hidden = items.length > 0;
+		element.firstChild.hidden = items.length === 0;
+	};
+	nothing.hidden = true;
+	element.firstChild.hidden = true; // until something has been read
+	return {element, set: (items) => put(fill, items), patch: (items) => put(morph, items)};
+}
+
+/** Newer and older, page by page. `go(offset)` is called; `set` says what is shown. */
+export function pager(size, go) {
+	let offset = 0,
+		total = 0;
+	const words = h("span", {class: "muted", data: {testid: "pager"}});
+	const back = h(
+		"button",
+		{type: "button", class: "small", on: {click: () => go(Math.max(0, offset - size))}},
+		"Previous",
+	);
+	const on = h("button", {type: "button", class: "small", on: {click: () => go(offset + size)}}, "Next");
+	const element = h("div", {class: "pager", hidden: true}, back, on, words);
+	const set = (newOffset, newTotal, shown) => {
+		offset = newOffset;
+		total = newTotal;
+		element.hidden = false;
+		back.disabled = offset === 0;
+		on.disabled = offset + shown >= total;
+		text(words, total === 0 ? "none" : `${number(offset + 1)} to ${number(offset + shown)} of ${number(total)}`);
+	};
+	return {element, set};
+}
+
+/** The colour of a cluster: by its place among all, so that it is the same on every view. */
+export function clusterColour(name) {
+	const names = Object.keys(live.clusters).sort();
+	const place = names.indexOf(name);
+	return seriesColour(place < 0 ? names.length : place);
+}
+
+/** One bar, cut by shares: [{cluster, share}]. The numbers stand beside it; the bar repeats them in words. */
+export function shareBar(shares, {label = "", testid} = {}) {
+	const known = shares.filter((one) => one.share > 0);
+	const words = known.map((one) => `${one.cluster} ${share(one.share)}`).join(", ") || "no cluster";
+	const bar = h("div", {
+		class: "bar",
+		role: "img",
+		"aria-label": label ? `${label}: ${words}` : words,
+		data: testid ? {testid} : {},
+	});
+	for (const one of known) {
+		const segment = h("span", {class: "segment", title: `${one.cluster} ${share(one.share)}`});
+		segment.style.setProperty("--share", `${one.share}%`);
+		segment.style.setProperty("--swatch", `var(${clusterColour(one.cluster)})`);
+		bar.append(segment);
+	}
+	return bar;
+}
+
+/** A cluster's name with the colour that it has in charts and bars. */
+export function clusterName(name) {
+	const swatch = h("span", {class: "swatch", "aria-hidden": "true"});
+	swatch.style.setProperty("--swatch", `var(${clusterColour(name)})`);
+	return h("span", {class: "cluster-name"}, swatch, h("a", {href: `#/cluster/${encodeURIComponent(name)}`}, name));
+}
+
+/** The address of a view, with its parameters. */
+export function link(path, query = {}) {
+	const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== "");
+	const search = new URLSearchParams(given).toString();
+	return `#/${path.map(encodeURIComponent).join("/")}${search ? `?${search}` : ""}`;
+}
+
+/** A link to a route's page; its name is text whatever it says. */
+export function routeLink(host) {
+	return h("a", {href: link(["route", host]), class: "name"}, host);
+}
+
+/** A link to a router host's page. `host`: {id, cluster, name, address}. */
+export function hostLink(host) {
+	const key = host.id ? host.id.slice(host.cluster.length + 1) : host.name || host.address;
+	return h("a", {href: link(["host", host.cluster, key]), class: "name"}, host.name || host.address);
+}
+
+/** The heading of a view, with what stands to its right. */
+export function heading(title, ...aside) {
+	return h("div", {class: "heading"}, h("h1", {tabindex: "-1"}, title), h("div", {class: "aside"}, aside));
+}
+
+/** A box with a title. */
+export function panel(title, ...content) {
+	const id = unique("panel");
+	return h("section", {class: "panel", "aria-labelledby": id}, h("h2", {id}, title), content);
+}
+
+/** Pairs of a name and a value, as a list. */
+export function facts(pairs) {
+	return h(
+		"dl",
+		{class: "facts"},
+		pairs.filter(Boolean).map(([name, ...value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+	);
+}
+
+/** Names of all clusters for a select, "" first as `any` if given. */
+export function clusterOptions(any) {
+	const names = Object.keys(live.clusters)
+		.sort()
+		.map((name) => [name, name]);
+	return any ? [["", any], ...names] : names;
+}
+
+/** A select of clusters. */
+export function clusterSelect(value, any, attributes) {
+	const options = clusterOptions(any);
+	if (value && !options.some(([key]) => key === value)) options.push([value, value]);
+	return select(options, value ?? options[0]?.[0], attributes);
+}
+
+/** "3 of 4 healthy" */
+export function hostsWords(healthy, all) {
+	return `${number(healthy)} of ${count(all, "host")} healthy`;
+}

@@ -1,0 +1,164 @@
+/* api_cluster_state: which state may follow which, that activation moves nobody, and what the plans say. */
+#include "control/claims.h"
+#include "control/journal.h"
+#include "control/weight.h"
+#include "control_fixture.h"
+#include "route_fixture.h"
+
+#include <string.h>
+
+#define OSE1 "/api/v1/clusters/ose1"
+#define OSE3 "/api/v1/clusters/ose3"
+
+/* A new cluster that has app1.ch as ose1 and ose2 do, and one route of its own. */
+static void add_staged(void)
+{
+	fixture_put("{'name': 'ose3', 'source': 'static', 'state': 'staged', 'hosts': [{'name': 'r1', 'address': "
+	            "'203.0.113.31'}], 'routes': [{'host': 'app1.ch'}, {'host': 'own.ch'}, {'host': '*.wild.ch', "
+	            "'weight': 50}]}");
+}
+
+static unsigned weight_on(const char *route, const char *cluster)
+{
+	return weight_of(state_cluster(&fixture_control.state, cluster)->spec, fixture_pair(route, cluster)).value;
+}
+
+static void activation_moves_nobody(void **state)
+{
+	add_staged();
+	fixture_planned(true, "POST", OSE3 "/activate?dry_run=true", NULL);
+	assert_int_equal((int)fixture_number("plan.routes"), 3);
+	assert_int_equal((int)fixture_number("plan.changed"), 2); /* own.ch, and *.wild.ch with a weight of its own */
+	assert_int_equal((int)fixture_number("plan.red"), 0);
+	assert_false(fixture_pair("app1.ch", "ose3")->parked);
+	fixture_written(true, "POST", OSE3 "/activate?reason=CHG1", NULL);
+	fixture_journal("cluster_activated",
+	                "cluster ose3: active (was staged), default weight 100, new routes parked; 1 of its routes are "
+	                "parked, because other clusters serve them",
+	                "CHG1");
+	assert_int_equal(weight_on("app1.ch", "ose3"), 0);
+	assert_int_equal(weight_on("app1.ch", "ose1"), 1000);
+	assert_int_equal(weight_on("own.ch", "ose3"), 10000);
+	assert_int_equal(weight_on("*.wild.ch", "ose3"), 5000);
+	fixture_restart();
+	assert_int_equal(weight_on("app1.ch", "ose3"), 0); /* parked for good */
+	fixture_written(false, "POST", OSE3 "/activate", NULL);
+	fixture_written(true, "PUT", "/api/v1/routes/app1.ch/clusters/ose3/weight", "{'weight': 1}");
+	assert_int_equal(weight_on("app1.ch", "ose3"), 100);
+}
+
+static void a_staged_cluster_has_one_way_out(void **state)
+{
+	add_staged();
+	fixture_refused(409, "is staged; enable is for", "POST", OSE3 "/enable", NULL);
+	fixture_refused(409, "is staged; it gets no new connections already", "POST", OSE3 "/drain", NULL);
+	fixture_refused(409, "is staged", "POST", OSE3 "/offline", NULL);
+	fixture_refused(409, "activate it by POST /api/v1/clusters/ose3/activate", "PUT", OSE3,
+	                "{'source': 'static', 'state': 'active'}");
+	fixture_written(true, "PATCH", OSE3, "{'state': 'active'}"); /* is activation, too */
+	assert_int_equal(weight_on("app1.ch", "ose3"), 0);
+}
+
+static void drained_offline_and_back(void **state)
+{
+	fixture_planned(true, "POST", OSE1 "/drain?dry_run=true", NULL);
+	assert_int_equal((int)fixture_number("plan.red"), 1); /* *.wild.ch is nowhere else */
+	assert_string_equal(fixture_text("plan.changes[0].host"), "*.wild.ch");
+	assert_string_equal(fixture_text("plan.changes[0].level"), "red");
+	assert_string_equal(fixture_text("plan.changes[0].notes[0]"), "no cluster would be left that serves it");
+	assert_string_equal(fixture_text("plan.changes[1].host"), "app1.ch");
+	assert_string_equal(fixture_text("plan.changes[1].before[0].cluster"), "ose1");
+	assert_true(fixture_number("plan.changes[1].before[0].share") > 11.1);
+	assert_true(fixture_number("plan.changes[1].after[1].share") == 100);
+	fixture_written(true, "POST", OSE1 "/drain?reason=end", "{'timeout': '2h'}");
+	fixture_journal("cluster_draining",
+	                "cluster ose1: draining (was active), default weight 100, new routes parked; what is left after 2h "
+	                "is closed",
+	                "end");
+	fixture_written(false, "POST", OSE1 "/drain", "{'timeout': 7200}");
+	fixture_written(true, "POST", OSE1 "/drain", "{'timeout': '1h'}");
+	fixture_ask(200, "GET", OSE1 "/status", NULL);
+	assert_string_equal(fixture_text("state"), "draining");
+	assert_string_equal(fixture_text("drain.by"), "loopback@127.0.0.1");
+	assert_true(json_is_string(fixture_at("drain.deadline")));
+	fixture_refused(409, "use enable", "POST", OSE1 "/activate", NULL);
+	fixture_written(true, "POST", OSE1 "/offline", NULL);
+	fixture_refused(409, "is offline", "POST", OSE1 "/drain", NULL);
+	fixture_written(false, "POST", OSE1 "/offline", NULL);
+	fixture_written(true, "POST", OSE1 "/offline", "{'close': true}");
+	fixture_restart();
+	const struct cluster *cluster = state_cluster(&fixture_control.state, "ose1");
+	assert_int_equal(cluster->spec->state, CLUSTER_OFFLINE);
+	assert_int_equal(cluster->drain.deadline, cluster->drain.since);
+	fixture_written(true, "POST", OSE1 "/enable", NULL);
+	fixture_journal("cluster_enabled", "cluster ose1: active (was offline), default weight 100, new routes parked", NULL);
+	fixture_written(false, "POST", OSE1 "/enable", NULL);
+	fixture_ask(200, "GET", OSE1 "/status", NULL);
+	assert_true(json_is_null(fixture_at("drain")));
+	assert_int_equal(weight_on("app1.ch", "ose1"), 1000);
+}
+
+static void wrong_calls(void **state)
+{
+	fixture_refused(404, "there is no cluster", "POST", "/api/v1/clusters/nix/drain", NULL);
+	fixture_refused(400, "$.timeout", "POST", OSE1 "/drain", "{'timeout': 0}");
+	fixture_refused(400, "unknown", "POST", OSE1 "/drain", "{'close': true}");
+	fixture_refused(400, "unknown", "POST", OSE1 "/enable", "{'timeout': 1}");
+	fixture_refused(405, "takes POST", "GET", OSE1 "/drain", NULL);
+}
+
+static void removal_is_refused_while_it_hurts(void **state)
+{
+	fixture_refused(409, "1 routes are served nowhere else and would be left without any cluster: *.wild.ch", "DELETE",
+	                OSE1, NULL);
+	fixture_refused(409, "served nowhere else", "DELETE", OSE1 "?dry_run=true", NULL);
+	fixture_refused(400, "force must be true or false", "DELETE", OSE1 "?force=yes", NULL);
+	fixture_planned(true, "DELETE", OSE1 "?dry_run=true&force=true", NULL);
+	fixture_written(true, "DELETE", OSE1 "?force=true&reason=gone", NULL);
+	fixture_journal("cluster_removed", "cluster ose1: removed", "gone");
+	fixture_written(true, "DELETE", "/api/v1/clusters/ose2?force=true", NULL);
+}
+
+static void a_parked_route_takes_over_after_a_removal(void **state)
+{
+	add_staged();
+	fixture_written(true, "POST", OSE3 "/activate", NULL);
+	fixture_put("{'name': 'ose1', 'source': 'static'}");
+	fixture_put("{'name': 'ose2', 'source': 'static', 'routes': [{'host': 'app1.ch'}]}");
+	fixture_planned(true, "DELETE", "/api/v1/clusters/ose2?dry_run=true", NULL);
+	assert_int_equal((int)fixture_number("plan.red"), 0);
+	assert_string_equal(fixture_text("plan.changes[0].after[0].cluster"), "ose3");
+	fixture_written(true, "DELETE", "/api/v1/clusters/ose2", NULL);
+	assert_int_equal(weight_on("app1.ch", "ose3"), 10000);
+}
+
+static void plans_of_puts(void **state)
+{
+	fixture_planned(true, "PUT", "/api/v1/clusters/new?dry_run=true",
+	                "{'source': 'static', 'routes': [{'host': 'app1.ch', 'weight': 90}, {'host': 'new.ch'}]}");
+	assert_int_equal((int)fixture_number("plan.changed"), 2);
+	assert_string_equal(fixture_text("plan.changes[0].host"), "app1.ch");
+	assert_string_equal(fixture_text("plan.changes[0].level"), "yellow"); /* it has no router host */
+	assert_int_equal((int)fixture_number("plan.changes[0].after[0].share"), 50);
+	assert_null(state_cluster(&fixture_control.state, "new"));
+	fixture_planned(true, "PUT", OSE1 "?dry_run=true", "{'source': 'static', 'routes': [{'host': 'app1.ch', 'weight': 10}]}");
+	assert_int_equal((int)fixture_number("plan.red"), 1);
+	fixture_planned(false, "PATCH", OSE1 "?dry_run=true", "{'default_weight': 100}");
+	fixture_planned(true, "PATCH", OSE1 "?dry_run=true", "{'default_weight': 50}");
+	assert_int_equal((int)fixture_number("plan.changed"), 0); /* alone it has all of it still */
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+	    TEST(activation_moves_nobody),
+	    TEST(a_staged_cluster_has_one_way_out),
+	    TEST(drained_offline_and_back),
+	    TEST(wrong_calls),
+	    TEST(removal_is_refused_while_it_hurts),
+	    TEST(a_parked_route_takes_over_after_a_removal),
+	    TEST(plans_of_puts),
+	};
+	return fixture_run_tests(tests, sizeof(tests) / sizeof(tests[0]));
+}
