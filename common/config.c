@@ -482,6 +482,7 @@ static void read_allowed_hosts(struct config *config, struct reader *reader)
 
 static void read_tls(struct config *config, struct reader *admin)
 {
+	static const char *const both[] = {"certificate", "key"};
 	struct reader reader;
 	json_t *value = reader_field(admin, "tls");
 	if (!value)
@@ -489,9 +490,9 @@ static void read_tls(struct config *config, struct reader *admin)
 	reader_open(&reader, value, admin->faults, "$.admin.tls");
 	read_path(&reader, "certificate", config->admin.tls_certificate, sizeof(config->admin.tls_certificate));
 	read_path(&reader, "key", config->admin.tls_key, sizeof(config->admin.tls_key));
-	if (!config->admin.tls_certificate[0] != !config->admin.tls_key[0])
-		reader_fault(&reader, config->admin.tls_key[0] ? "certificate" : "key", "the path of a PEM file",
-		             "is missing");
+	for (unsigned i = 0; i < 2; i++)
+		if (json_is_object(value) && !reader_field(&reader, both[i]))
+			reader_fault(&reader, both[i], "the path of a PEM file", "is missing");
 	reader_close(&reader);
 }
 

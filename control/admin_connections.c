@@ -47,13 +47,13 @@ bool admin_connections_admit(struct admin_connections *connections, const struct
 	return all < ADMIN_CONNECTIONS_MAX || end_idle(connections, NULL);
 }
 
-struct admin_connection *admin_connections_add(struct admin_connections *connections, const struct address *peer, int fd,
-                                               uint64_t now)
+struct admin_connection *admin_connections_add(struct admin_connections *connections, const struct address *peer,
+                                               const struct address *local, int fd, uint64_t now)
 {
 	struct admin_connection *connection = calloc(1, sizeof(*connection));
 	if (!connection)
 		abort();
-	*connection = (struct admin_connection){.peer = *peer, .fd = fd, .since = now};
+	*connection = (struct admin_connection){.peer = *peer, .local = *local, .fd = fd, .since = now};
 	connection->next = &connections->list;
 	connection->previous = connections->list.previous;
 	connection->previous->next = connection;
@@ -76,8 +76,10 @@ void admin_connection_enter(struct admin_connection *connection, enum admin_phas
 
 unsigned admin_connections_sweep(struct admin_connections *connections, uint64_t now)
 {
-	static const uint32_t limits[] = {
-	    [ADMIN_HEAD] = ADMIN_HEAD_MS, [ADMIN_BODY] = ADMIN_BODY_MS, [ADMIN_ANSWER] = ADMIN_ANSWER_MS, [ADMIN_UPGRADED] = 0};
+	static const uint32_t limits[] = {[ADMIN_HEAD] = ADMIN_HEAD_MS,
+	                                  [ADMIN_BODY] = ADMIN_BODY_MS,
+	                                  [ADMIN_ANSWER] = ADMIN_ANSWER_MS,
+	                                  [ADMIN_UPGRADED] = 0};
 	unsigned count = 0;
 	for (struct admin_connection *at = connections->list.next; at != &connections->list; at = at->next) {
 		if (at->ended || limits[at->phase] == 0 || now - at->since < limits[at->phase])

@@ -1,5 +1,5 @@
-/* The connections of the admin API: how many one peer may have, and how long each may take for what it is about, however
- * busily it trickles. Ends a connection by shutting its socket down; libmicrohttpd then cleans up. */
+/* The connections of the admin API: how many one peer may have, and how long each may take for what it is about,
+ * however busily it trickles. Ends a connection by shutting its socket down; libmicrohttpd then cleans up. */
 #ifndef PM_ADMIN_CONNECTIONS_H
 #define PM_ADMIN_CONNECTIONS_H
 
@@ -26,10 +26,11 @@ enum admin_phase {
 
 struct admin_connection {
 	struct admin_connection *next, *previous;
-	struct address peer;
-	int fd;
+	struct address peer, local;
+	int fd; /* that libmicrohttpd has: with TLS one end of a socket pair */
 	enum admin_phase phase;
 	uint64_t since; /* monotonic ms: of this phase */
+	bool tls;       /* for who adds it */
 	bool ended;     /* shut down: does not count any more */
 };
 
@@ -42,8 +43,8 @@ void admin_connections_init(struct admin_connections *connections);
  * one of anybody when there are too many in all. */
 bool admin_connections_admit(struct admin_connections *connections, const struct address *peer);
 /* Never NULL. */
-struct admin_connection *admin_connections_add(struct admin_connections *connections, const struct address *peer, int fd,
-                                               uint64_t now);
+struct admin_connection *admin_connections_add(struct admin_connections *connections, const struct address *peer,
+                                               const struct address *local, int fd, uint64_t now);
 void admin_connections_remove(struct admin_connection *connection);
 void admin_connection_enter(struct admin_connection *connection, enum admin_phase phase, uint64_t now);
 /* Ends those whose time is over. Returns how many. */

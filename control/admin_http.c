@@ -1,13 +1,18 @@
 /* The HTTP side of the admin API: see the header. Order: upgrade, waits, requests, connections, the loop. */
 #include "control/admin_http.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <microhttpd.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "common/log.h"
 #include "control/admin_connections.h"
@@ -16,6 +21,7 @@
 #include "control/api.h"
 #include "control/control.h"
 #include "control/tls.h"
+#include "control/tls_pump.h"
 #include "control/websocket.h"
 
 enum {
@@ -25,7 +31,7 @@ enum {
 	APPLY_WAIT_MS = 1000,  /* how long an answer waits for the workers */
 	LATER_WAIT_MS = 60000, /* and for anything else */
 	TICK_MS = 1000,
-	FLUSH_RUNS = 4,
+	ACCEPT_PER_TURN = 64,
 	MEMORY_PER_CONNECTION = 64 << 10, /* the head must fit into less than half */
 	LOG_LINES_MAX = 10,               /* of libmicrohttpd in LOG_WINDOW_MS: strangers can cause them */
 	LOG_WINDOW_MS = 60000,
@@ -54,11 +60,15 @@ struct admin_http {
 	struct event_loop *loop;
 	struct MHD_Daemon *daemon;
 	struct tls *tls; /* NULL: plain HTTP */
-	struct event_fd source;
-	struct event_timer timer;  /* libmicrohttpd's own */
-	struct event_timer waiter; /* for answers that have waited long enough */
-	struct event_timer tick;   /* for connections that take too long, and the certificate */
-	struct exchange waiting;   /* head of the list */
+	bool complained; /* that there is no certificate */
+	struct tls_pumps *pumps;
+	struct event_fd listening, source;
+	bool accepting;                  /* `listening` is in the loop */
+	struct admin_connection *adding; /* that libmicrohttpd is being given */
+	struct event_timer timer;        /* libmicrohttpd's own */
+	struct event_timer waiter;       /* for answers that have waited long enough */
+	struct event_timer tick;         /* for connections that take too long, and the certificate */
+	struct exchange waiting;         /* head of the list */
 	struct admin_connections connections;
 	size_t body_bytes; /* of all exchanges */
 	bool stopping;
@@ -71,6 +81,8 @@ static const char *header(struct MHD_Connection *connection, const char *name)
 {
 	return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
+
+static void run(struct admin_http *http);
 
 /* libmicrohttpd has something to do that no descriptor tells it. */
 static void run_soon(struct admin_http *http)
@@ -209,8 +221,6 @@ static void give_up_later(struct exchange *exchange)
 	                      : api_problem(504, "this has taken too long; it may still happen");
 }
 
-static void run(struct admin_http *http);
-
 /* Ends the waits that are over: applied, too long, or (`all`) the dataplane is gone or we are. */
 static void end_waits(struct admin_http *http, bool all)
 {
@@ -263,23 +273,19 @@ static uint64_t announced(struct MHD_Connection *connection)
 }
 
 /* What Host, Origin and fetch metadata say. */
-static bool read_origin(struct exchange *exchange)
+static void read_origin(struct exchange *exchange)
 {
 	struct api_request *request = &exchange->request;
 	const struct config *config = exchange->http->control->config;
 	const char *host = header(exchange->connection, "Host"), *origin = header(exchange->connection, "Origin");
 	const char *site = header(exchange->connection, "Sec-Fetch-Site");
-	struct address local;
-	uint16_t port;
+	const struct address *local = &exchange->tracked->local;
 	request->peer = exchange->tracked->peer;
-	if (!admin_local_address(exchange->tracked->fd, &local, &port))
-		return false;
-	request->foreign_host = !admin_host_allowed(config, host, &local);
-	request->foreign_origin = !admin_origin_allowed(config, origin, &local);
+	request->foreign_host = !admin_host_allowed(config, host, local);
+	request->foreign_origin = !admin_origin_allowed(config, origin, local);
 	request->browser = origin || site;
 	request->same_origin = (site && strcmp(site, "same-origin") == 0) ||
-	                       (!site && admin_origin_same(origin, host, exchange->http->tls != NULL));
-	return true;
+	                       (!site && admin_origin_same(origin, host, exchange->tracked->tls));
 }
 
 static void begin(struct exchange *exchange, const char *method, const char *path)
@@ -295,13 +301,13 @@ static void begin(struct exchange *exchange, const char *method, const char *pat
 	    .if_match = header(connection, "If-Match"),
 	    .if_none_match = header(connection, "If-None-Match"),
 	    .accept = header(connection, "Accept"),
-	    .tls = exchange->http->tls != NULL,
+	    .forwarded = header(connection, "Forwarded") || header(connection, "X-Forwarded-For"),
+	    .tls = exchange->tracked->tls,
 	    .announced_len = announced(connection),
 	};
 	MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, take_query, &exchange->request);
-	if (!read_origin(exchange))
-		refuse(exchange, api_problem(403, "the addresses of this connection cannot be read"));
-	else if (!api_accept(exchange->http->control, &exchange->request, &reply))
+	read_origin(exchange);
+	if (!api_accept(exchange->http->control, &exchange->request, &reply))
 		refuse(exchange, reply);
 }
 
@@ -362,8 +368,7 @@ static enum MHD_Result on_head(struct admin_http *http, struct MHD_Connection *c
                                const char *method, void **slot)
 {
 	struct exchange *exchange = calloc(1, sizeof(*exchange));
-	const union MHD_ConnectionInfo *info =
-	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	if (!exchange || !info || !info->socket_context) {
 		free(exchange);
 		return MHD_NO;
@@ -421,41 +426,102 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
 
 /* ---- connections ---- */
 
-static enum MHD_Result on_accept(void *context, const struct sockaddr *from, socklen_t len)
-{
-	struct admin_http *http = context;
-	struct address peer;
-	uint16_t port;
-	return admin_read_sockaddr(from, &peer, &port) && admin_connections_admit(&http->connections, &peer) ? MHD_YES
-	                                                                                                     : MHD_NO;
-}
-
+/* libmicrohttpd has a new connection, or an old one has ended. */
 static void on_connection(void *context, struct MHD_Connection *connection, void **slot,
                           enum MHD_ConnectionNotificationCode code)
 {
 	struct admin_http *http = context;
-	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-		if (*slot)
-			admin_connections_remove(*slot);
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		*slot = http->adding;
+		http->adding = NULL;
+	} else if (*slot) {
+		admin_connections_remove(*slot);
 		*slot = NULL;
-		return;
 	}
-	const union MHD_ConnectionInfo *client =
-	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	const union MHD_ConnectionInfo *socket = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	struct address peer;
-	uint16_t port;
-	if (client && socket && admin_read_sockaddr(client->client_addr, &peer, &port))
-		*slot = admin_connections_add(&http->connections, &peer, socket->connect_fd, clock_monotonic_ms());
 }
 
+/* Gives a connection to libmicrohttpd, which closes it in any case. */
+static void take_connection(struct admin_http *http, int fd, const struct sockaddr *from, socklen_t len)
+{
+	struct address peer, local;
+	uint16_t port;
+	int one = 1;
+	if (!admin_read_sockaddr(from, &peer, &port) || !admin_local_address(fd, &local, &port) ||
+	    !admin_connections_admit(&http->connections, &peer)) {
+		close(fd);
+		return;
+	}
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (http->tls)
+		fd = tls_pumps_add(http->pumps, http->tls, fd);
+	if (fd < 0)
+		return;
+	http->adding = admin_connections_add(&http->connections, &peer, &local, fd, clock_monotonic_ms());
+	struct admin_connection *added = http->adding;
+	added->tls = http->tls != NULL;
+	if (MHD_add_connection(http->daemon, fd, from, len) != MHD_YES && http->adding) {
+		admin_connections_remove(added);
+		http->adding = NULL;
+	}
+}
+
+static void accept_again(struct admin_http *http)
+{
+	http->accepting = event_loop_add(http->loop, &http->listening, EPOLLIN);
+}
+
+static void accept_ready(void *context, uint32_t events)
+{
+	struct admin_http *http = context;
+	for (int i = 0; i < ACCEPT_PER_TURN; i++) {
+		struct sockaddr_storage from;
+		socklen_t len = sizeof(from);
+		int fd = accept4(http->listening.fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd >= 0) {
+			take_connection(http, fd, (const struct sockaddr *)&from, len);
+		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+			/* It would be told again and again: the tick tries anew. */
+			event_loop_remove(http->loop, &http->listening);
+			http->accepting = false;
+			break;
+		} else if (errno == EAGAIN) {
+			break;
+		}
+	}
+	run(http);
+}
+
+/* Connections that are open stay what they are. False: the certificate cannot be used, which was logged. */
+static bool switch_tls(struct admin_http *http)
+{
+	char why[TLS_WHY_MAX];
+	const struct config *config = http->control->config;
+	if (config->admin.tls_certificate[0] == '\0') {
+		tls_close(http->tls);
+		http->tls = NULL;
+		return true;
+	}
+	http->tls = tls_open(config->admin.tls_certificate, config->admin.tls_key, why);
+	if (!http->tls && !http->complained)
+		log_error("admin API: %s", why);
+	http->complained = !http->tls;
+	return http->tls != NULL;
+}
+
+/* The files, or the configuration, may have changed. */
 static void refresh_certificate(struct admin_http *http)
 {
 	char why[TLS_WHY_MAX];
 	const struct config *config = http->control->config;
-	if (!http->tls)
+	bool wanted = config->admin.tls_certificate[0] != '\0';
+	if (wanted != (http->tls != NULL)) {
+		if (switch_tls(http))
+			log_info("admin API: speaks %s from now on", wanted ? "HTTPS" : "HTTP");
 		return;
-	switch (tls_refresh(http->tls, config->admin.tls_certificate, config->admin.tls_key, clock_monotonic_ms(), why)) {
+	}
+	if (!wanted)
+		return;
+	switch (tls_refresh(http->tls, config->admin.tls_certificate, config->admin.tls_key, why)) {
 	case TLS_SAME:
 		break;
 	case TLS_CHANGED:
@@ -473,6 +539,8 @@ static void tick_fire(void *context)
 	refresh_certificate(http);
 	if (admin_connections_sweep(&http->connections, clock_monotonic_ms()) > 0)
 		run(http);
+	if (!http->accepting)
+		accept_again(http);
 	event_timer_set(http->loop, &http->tick, clock_monotonic_ms() + TICK_MS);
 }
 
@@ -501,12 +569,20 @@ static void ready(void *context, uint32_t events)
 	run(context);
 }
 
+/* With TLS libmicrohttpd has one end of a socket pair, which has no options of TCP. */
+static bool is_of_tcp(const char *format)
+{
+	return strncmp(format, "Setting %s option", 17) == 0 || strncmp(format, "Failed to push the data", 23) == 0;
+}
+
 /* Anybody can make libmicrohttpd complain: only so many lines each minute. */
 static void log_line(void *context, const char *format, va_list args)
 {
 	struct admin_http *http = context;
 	char line[300];
 	uint64_t now = clock_monotonic_ms();
+	if (is_of_tcp(format))
+		return;
 	if (now - http->log_since >= LOG_WINDOW_MS) {
 		http->log_since = now;
 		http->log_lines = 0;
@@ -524,39 +600,16 @@ static size_t unescape(void *context, struct MHD_Connection *connection, char *t
 	return admin_unescape(text);
 }
 
-static bool open_tls(struct admin_http *http)
+static struct MHD_Daemon *start_daemon(struct admin_http *http)
 {
-	char why[TLS_WHY_MAX];
-	const struct config *config = http->control->config;
-	if (config->admin.tls_certificate[0] == '\0')
-		return true;
-	http->tls = tls_open(config->admin.tls_certificate, config->admin.tls_key, why);
-	if (!http->tls) {
-		log_error("admin API: %s", why);
-		return false;
-	}
-	tls_serve(http->tls);
-	return true;
-}
-
-static struct MHD_Daemon *start_daemon(struct admin_http *http, int fd)
-{
-	const struct MHD_OptionItem tls_options[] = {
-	    {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITY},
-	    {MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, (void *)(uintptr_t)tls_retrieve},
-	    {MHD_OPTION_END, 0, NULL},
-	};
-	const struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
-	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG;
-	return MHD_start_daemon(flags | (http->tls ? MHD_USE_TLS : 0), 0, on_accept, http, on_request, http,
-	                        MHD_OPTION_EXTERNAL_LOGGER, log_line, http, MHD_OPTION_LISTEN_SOCKET, fd,
-	                        MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_NOTIFY_CONNECTION,
-	                        on_connection, http, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
-	                        MHD_OPTION_CONNECTION_LIMIT,
-	                        (unsigned)(ADMIN_CONNECTIONS_MAX + WEBSOCKET_CLIENTS_MAX + 32),
-	                        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY_PER_CONNECTION,
-	                        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_ARRAY,
-	                        http->tls ? tls_options : none, MHD_OPTION_END);
+	const unsigned flags =
+	    MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | MHD_USE_ERROR_LOG;
+	return MHD_start_daemon(
+	    flags, 0, NULL, NULL, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, log_line, http,
+	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
+	    MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_CONNECTION_LIMIT,
+	    (unsigned)(ADMIN_CONNECTIONS_MAX + WEBSOCKET_CLIENTS_MAX + 32), MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+	    (size_t)MEMORY_PER_CONNECTION, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_END);
 }
 
 struct admin_http *admin_http_start(struct control *control, struct event_loop *loop, int fd)
@@ -570,19 +623,23 @@ struct admin_http *admin_http_start(struct control *control, struct event_loop *
 	http->waiter = (struct event_timer){.fire = waiter_fire, .context = http};
 	http->tick = (struct event_timer){.fire = tick_fire, .context = http};
 	admin_connections_init(&http->connections);
-	if (!open_tls(http)) {
+	if (!switch_tls(http)) {
 		free(http);
 		return NULL;
 	}
-	http->daemon = start_daemon(http, fd);
+	http->pumps = tls_pumps_create(loop);
+	http->daemon = start_daemon(http);
 	const union MHD_DaemonInfo *info =
 	    http->daemon ? MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
 	if (!info) {
 		log_error("admin API cannot start: libmicrohttpd refuses");
+		tls_pumps_destroy(http->pumps);
 		tls_close(http->tls);
 		free(http);
 		return NULL;
 	}
+	http->listening = (struct event_fd){.fd = fd, .ready = accept_ready, .context = http};
+	accept_again(http);
 	http->source = (struct event_fd){.fd = info->epoll_fd, .ready = ready, .context = http};
 	event_loop_add(loop, &http->source, EPOLLIN);
 	event_timer_set(loop, &http->tick, clock_monotonic_ms() + TICK_MS);
@@ -595,20 +652,23 @@ void admin_http_flush(struct admin_http *http)
 {
 	http->stopping = true;
 	end_waits(http, true);
-	/* What WebSockets have said last goes from a socket to a buffer, from there to TLS, and from there out. */
-	for (int i = 0; i < FLUSH_RUNS; i++)
-		run(http);
+	run(http);
+	tls_pumps_flush(http->pumps);
 }
 
 void admin_http_stop(struct admin_http *http)
 {
 	http->control->applied_changed = NULL;
 	admin_http_flush(http);
+	if (http->accepting)
+		event_loop_remove(http->loop, &http->listening);
+	close(http->listening.fd);
 	event_loop_remove(http->loop, &http->source);
 	MHD_stop_daemon(http->daemon);
 	event_timer_cancel(http->loop, &http->timer);
 	event_timer_cancel(http->loop, &http->waiter);
 	event_timer_cancel(http->loop, &http->tick);
+	tls_pumps_destroy(http->pumps);
 	tls_close(http->tls);
 	free(http);
 }

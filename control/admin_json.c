@@ -9,6 +9,7 @@
 
 #include "common/counters.h"
 #include "common/shared.h"
+#include "control/connection_log.h"
 #include "control/view.h"
 
 enum { PORT_REST_SECONDS = 60 }; /* a source port is used again toward the same router host after that */
@@ -177,6 +178,9 @@ static json_t *messages_json(const struct control *control)
 		json_array_append_new(array, json_string(control->notices[i]));
 	if (control->table_notice[0] != '\0')
 		json_array_append_new(array, json_string(control->table_notice));
+	if (connection_log_why(control->connection_log)[0] != '\0')
+		json_array_append_new(array,
+		                      json_sprintf("connection log: %s", connection_log_why(control->connection_log)));
 	for (unsigned i = 0; i < control->config->listener_count; i++) {
 		const struct config_listener *listener = &control->config->listeners[i];
 		if (listener->default_cluster[0] == '\0' || state_cluster(&control->state, listener->default_cluster))

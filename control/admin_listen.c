@@ -125,8 +125,8 @@ bool admin_origin_allowed(const struct config *config, const char *origin, const
 	       admin_host_allowed(config, host + 3, local);
 }
 
-/* "https://lb.example:8089" is the page's address if that is what stands in Host; a proxy in front may have TLS where we
- * have none. */
+/* "https://lb.example:8089" is the page's address if that is what stands in Host; a proxy in front may have TLS where
+ * we have none. */
 bool admin_origin_same(const char *origin, const char *host, bool tls)
 {
 	if (!origin || !host)

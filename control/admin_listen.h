@@ -1,4 +1,5 @@
-/* The address of the admin API: the listening socket, and which Host and Origin are ours. Knows nothing of what is asked.
+/* The address of the admin API: the listening socket, and which Host and Origin are ours. Knows nothing of what is
+ * asked.
  */
 #ifndef PM_ADMIN_LISTEN_H
 #define PM_ADMIN_LISTEN_H

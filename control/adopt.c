@@ -75,7 +75,8 @@ static enum hold_reason judge_routes(const struct state *state, const struct clu
 
 static struct journal_entry entry_of(const struct cluster *cluster, const char *kind, enum journal_level level)
 {
-	return (struct journal_entry){.kind = kind, .level = level, .object = "cluster", .cluster = cluster->spec->name};
+	return (struct journal_entry){
+	    .kind = kind, .level = level, .object = "cluster", .cluster = cluster->spec->name};
 }
 
 static void tell_held(const struct state *state, const struct cluster *cluster, size_t count, const char *what,

@@ -16,18 +16,9 @@ enum { REASON_MAX = 200 };
 static const struct endpoint_table api_index_table;
 
 static const struct endpoint_table *const tables[] = {
-    &api_index_table,
-    &api_access_table,
-    &api_status_table,
-    &api_config_table,
-    &api_cluster_table,
-    &api_cluster_state_table,
-    &api_host_table,
-    &api_system_table,
-    &api_route_table,
-    &api_shift_table,
-    &api_traffic_table,
-    &api_stats_table,
+    &api_index_table,         &api_access_table,  &api_status_table, &api_config_table, &api_cluster_table,
+    &api_cluster_state_table, &api_host_table,    &api_system_table, &api_diff_table,   &api_route_table,
+    &api_shift_table,         &api_traffic_table, &api_stats_table,
 };
 
 enum { TABLES = sizeof(tables) / sizeof(tables[0]) };
@@ -122,11 +113,8 @@ static struct api_reply get_page(struct call *call)
 	const char *kept = call->request->if_none_match;
 	if (kept && strstr(kept, file->etag))
 		return (struct api_reply){.status = 304, .text = "", .etag = file->etag};
-	return (struct api_reply){.status = 200,
-	                          .bytes = file->data,
-	                          .len = file->length,
-	                          .type = file->content_type,
-	                          .etag = file->etag};
+	return (struct api_reply){
+	    .status = 200, .bytes = file->data, .len = file->length, .type = file->content_type, .etag = file->etag};
 }
 
 static const struct endpoint page_endpoint = {"/", "GET", ROLE_NONE, ENDPOINT_OPEN, NULL, get_page, NULL};
@@ -232,6 +220,8 @@ static bool queries_known(const struct endpoint *endpoint, const struct api_requ
 {
 	const char *write = endpoint->flags & ENDPOINT_WRITE ? "dry_run reason" : "";
 	char quoted[READER_TEXT_MAX];
+	if (endpoint == &page_endpoint)
+		return true; /* the page's own scripts may read it */
 	if (request->query_count > API_QUERIES_MAX) {
 		*reply = reply_problem(400, "more than %d query parameters", API_QUERIES_MAX);
 		return false;
@@ -300,8 +290,9 @@ static bool identify(struct call *call, const struct endpoint *endpoint, bool co
 	case AUTH_KNOWN:
 		return true;
 	case AUTH_NOBODY:
-		*reply = reply_problem(401, "this needs a token: Authorization: Bearer TOKEN; pointsman token create makes "
-		                            "one");
+		*reply =
+		    reply_problem(401, "this needs a token: Authorization: Bearer TOKEN; pointsman token create makes "
+		                       "one");
 		return false;
 	case AUTH_WRONG:
 		*reply = reply_problem(401, "this token is not known here");
@@ -372,8 +363,9 @@ static bool check(struct call *call, const struct found *found, bool count, stru
 	}
 	complete_call(call, endpoint);
 	if (forged(call, endpoint)) {
-		*reply = reply_problem(403, "a page may change something only if it is ours: Origin or Sec-Fetch-Site says "
-		                            "otherwise, or nothing");
+		*reply =
+		    reply_problem(403, "a page may change something only if it is ours: Origin or Sec-Fetch-Site says "
+		                       "otherwise, or nothing");
 		return false;
 	}
 	if (!role_allows(call, endpoint, reply) || !queries_known(endpoint, call->request, reply) ||
@@ -455,7 +447,7 @@ static void put_line(FILE *file, const struct endpoint *endpoint)
 			len += fputc(*at, file) != EOF;
 	}
 	fprintf(file, "%*s  %s", len < 50 ? 50 - len : 0, "",
-	        endpoint->flags & ENDPOINT_PUSH ? "push_from" : role_name(endpoint->role));
+	        endpoint->flags & ENDPOINT_PUSH ? "push" : role_name(endpoint->role));
 	for (const char *query = endpoint->queries; query; query = strchr(query, ' ')) {
 		query += *query == ' ';
 		fprintf(file, " %.*s=", (int)strcspn(query, " "), query);

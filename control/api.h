@@ -37,9 +37,10 @@ struct api_request {
 	bool foreign_host, foreign_origin; /* a Host or Origin that is none of ours: to be refused */
 	bool browser;                      /* Origin or Sec-Fetch-Site is there: a page asks, not a program */
 	bool same_origin;                  /* and they say: a page of ours */
+	bool forwarded;                    /* a proxy says so: the peer is not who asks */
 	bool tls;
 	uint64_t announced_len; /* of the body, as far as it is known before the body comes */
-	unsigned query_count; /* above API_QUERIES_MAX: too many were given */
+	unsigned query_count;   /* above API_QUERIES_MAX: too many were given */
 	struct api_query queries[API_QUERIES_MAX];
 	struct address peer;
 	const char *body;

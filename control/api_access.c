@@ -145,8 +145,7 @@ static struct api_reply post_token(struct call *call)
 	if (tokens_find_name(auth_tokens(auth), name))
 		return reply_problem(409, "there is a token %s already: remove it first, or take another name", name);
 	if (call->dry_run)
-		return reply_written(call, 200, true,
-		                     json_pack("{s:s, s:s}", "name", name, "role", role_name(role)));
+		return reply_written(call, 200, true, json_pack("{s:s, s:s}", "name", name, "role", role_name(role)));
 	const struct token *token = auth_create_token(auth, name, role, &call->actor, secret, &status, why);
 	if (!token)
 		return reply_problem(status, "%s", why);
@@ -179,7 +178,8 @@ static struct api_reply delete_token(struct call *call)
 		return reply_problem(404, "there is no token %s; GET /api/v1/tokens lists them",
 		                     json_quote(call->names[0], quoted));
 	if (locks_out(call, token))
-		return reply_problem(409, "%s is the last token of an admin: make another one first, or set admin.loopback",
+		return reply_problem(409,
+		                     "%s is the last token of an admin: make another one first, or set admin.loopback",
 		                     token->name);
 	if (call->dry_run)
 		return reply_written(call, 200, true, NULL);

@@ -108,7 +108,8 @@ static struct api_reply post_drain(struct call *call)
 	if (!cluster)
 		return reply;
 	if (cluster->spec->state == CLUSTER_STAGED || cluster->spec->state == CLUSTER_OFFLINE)
-		return wrong_state(cluster, "it gets no new connections already; only an active cluster can be drained");
+		return wrong_state(cluster,
+		                   "it gets no new connections already; only an active cluster can be drained");
 	return set_state(call, CLUSTER_DRAINING);
 }
 
@@ -119,7 +120,8 @@ static struct api_reply post_offline(struct call *call)
 	if (!cluster)
 		return reply;
 	if (cluster->spec->state == CLUSTER_STAGED)
-		return wrong_state(cluster, "it gets no connections until it is activated; DELETE it if it is not wanted");
+		return wrong_state(cluster,
+		                   "it gets no connections until it is activated; DELETE it if it is not wanted");
 	return set_state(call, CLUSTER_OFFLINE);
 }
 

@@ -87,10 +87,11 @@ static bool skips_activation(const struct cluster *before, const struct cluster_
 {
 	if (!before || before->spec->state != CLUSTER_STAGED || spec->state != CLUSTER_ACTIVE)
 		return false;
-	*reply = reply_problem(409,
-	                       "cluster %s is staged; activate it by POST " CLUSTER_PREFIX "%s/activate, which leaves the "
-	                       "routes of other clusters where they are",
-	                       spec->name, spec->name);
+	*reply =
+	    reply_problem(409,
+	                  "cluster %s is staged; activate it by POST " CLUSTER_PREFIX "%s/activate, which leaves the "
+	                  "routes of other clusters where they are",
+	                  spec->name, spec->name);
 	return true;
 }
 
@@ -198,8 +199,8 @@ static struct api_reply delete_cluster(struct call *call)
 		return reply;
 	}
 	json_t *json = json_pack("{s:o}", "plan", plan.json);
-	if (!call->dry_run && (!keep_before(call, "removed", true) ||
-	                       !control_delete(call->control, call->names[0], &call->actor))) {
+	if (!call->dry_run &&
+	    (!keep_before(call, "removed", true) || !control_delete(call->control, call->names[0], &call->actor))) {
 		json_decref(json);
 		return reply_not_saved(call->control);
 	}

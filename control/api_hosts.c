@@ -127,9 +127,8 @@ static struct api_reply get_host(struct call *call)
 	struct api_reply reply;
 	if (!find_host(call, &target, &reply))
 		return reply;
-	return reply_state(call->control,
-	                   json_pack("{s:I, s:o}", "revision", (json_int_t)call->control->state.revision, "host",
-	                             target_json(call, &target)));
+	return reply_state(call->control, json_pack("{s:I, s:o}", "revision", (json_int_t)call->control->state.revision,
+	                                            "host", target_json(call, &target)));
 }
 
 /* ---- writing ---- */
@@ -195,11 +194,12 @@ static struct api_reply set_mode(struct call *call, enum host_mode mode)
 	struct cluster *cluster = target.cluster;
 	bool differs = setting_differs(host_modes_find(&cluster->modes, target.host.id), mode, &wish);
 	if (differs && mode != HOST_MODE_ENABLED && !wish.force && is_last(control, &target))
-		return reply_problem(409,
-		                     "%s/%s is the last router host of cluster %s that gets new connections: its routes "
-		                     "would be left without it. Enable or mend another one first, or drain the cluster "
-		                     "(POST /api/v1/clusters/%s/drain), or send {\"force\": true}",
-		                     cluster->spec->name, target.host.name, cluster->spec->name, cluster->spec->name);
+		return reply_problem(
+		    409,
+		    "%s/%s is the last router host of cluster %s that gets new connections: its routes "
+		    "would be left without it. Enable or mend another one first, or drain the cluster "
+		    "(POST /api/v1/clusters/%s/drain), or send {\"force\": true}",
+		    cluster->spec->name, target.host.name, cluster->spec->name, cluster->spec->name);
 	if (differs && mode != HOST_MODE_ENABLED && cluster->modes.count == HOST_MODES_MAX)
 		return reply_problem(409, "%d router hosts of cluster %s are draining or disabled already; enable some",
 		                     HOST_MODES_MAX, cluster->spec->name);

@@ -6,6 +6,7 @@
 #include "control/hundredths.h"
 #include "control/override.h"
 #include "control/route_json.h"
+#include "control/route_list.h"
 
 #define ROUTES_PATH "/api/v1/routes"
 #define WEIGHT_PATH ROUTES_PATH "/{}/clusters/{}/weight"
@@ -84,8 +85,7 @@ static struct api_reply set_weight(struct call *call, struct name *name, const s
 {
 	const struct override override = {.name = name, .cluster = pair->cluster, .weight = weight};
 	bool changed = override_changes(&override, 1);
-	if (changed && !call->dry_run &&
-	    !control_override(call->control, name, pair->cluster, weight, &call->actor))
+	if (changed && !call->dry_run && !control_override(call->control, name, pair->cluster, weight, &call->actor))
 		return reply_not_saved(call->control);
 	return reply_written(call, 200, changed, NULL);
 }

@@ -5,7 +5,8 @@
 
 #include "control/endpoint.h"
 #include "control/override.h"
-#include "control/route_json.h"
+#include "control/revisions.h"
+#include "control/route_list.h"
 #include "control/shift.h"
 
 /* What a body asks for. */
@@ -148,10 +149,11 @@ static struct api_reply post_rollback(struct call *call)
 	if (!name)
 		return reply;
 	if (!name->rollback)
-		return reply_problem(409,
-		                     "%.260s: nothing to roll back: its weights were not changed through the API, or the "
-		                     "last change was taken back already",
-		                     call->names[0]);
+		return reply_problem(
+		    409,
+		    "%.260s: nothing to roll back: its weights were not changed through the API, or the "
+		    "last change was taken back already",
+		    call->names[0]);
 	share_view_make(&view, &call->control->state);
 	shift_plan_rollback(&plan, &view, name);
 	json_t *json = plan_of_one(&plan);
@@ -208,6 +210,7 @@ static void choose(struct bulk *bulk)
 	share_view_make(&bulk->view, &bulk->call->control->state);
 	bulk->list = allocate(count, sizeof(*bulk->list));
 	for (size_t i = 0; i < count; i++) {
+		names_fetch_ahead(names, i, count);
 		const struct pair *pair = names_pair(names[i], bulk->to->index);
 		if (!route_matches(&bulk->view, &filter, text, names[i]) || is_system(names[i], bulk->from) ||
 		    is_system(names[i], bulk->to))
@@ -269,14 +272,17 @@ static size_t count_routes(const struct override *list, size_t count)
 
 static bool carry_out_all(const struct bulk *bulk, const struct override *list, size_t count)
 {
-	char text[JOURNAL_TEXT_MAX], percent[HUNDREDTHS_TEXT_MAX];
+	char text[JOURNAL_TEXT_MAX], before[REVISION_WHAT_MAX], percent[HUNDREDTHS_TEXT_MAX];
+	const char *from = bulk->from->spec->name, *to = bulk->to->spec->name;
 	size_t routes = count_routes(list, count);
-	snprintf(text, sizeof(text), "%zu routes of cluster %s: %s %% to %s; %zu left out", routes,
-	         bulk->from->spec->name, hundredths_text(bulk->wish->percent, percent), bulk->to->spec->name,
+	hundredths_text(bulk->wish->percent, percent);
+	snprintf(before, sizeof(before), "before routes of cluster %.40s were shifted to %.40s, %s %%", from, to,
+	         percent);
+	snprintf(text, sizeof(text), "%zu routes of cluster %s: %s %% to %s; %zu left out", routes, from, percent, to,
 	         bulk->count - routes);
-	const struct journal_entry entry = {
-	    .kind = "bulk_shifted", .object = "cluster", .cluster = bulk->from->spec->name, .text = text};
-	return control_override_all(bulk->call->control, list, count, &entry, &bulk->call->actor);
+	const struct journal_entry entry = {.kind = "bulk_shifted", .object = "cluster", .cluster = from, .text = text};
+	return revisions_before(bulk->call->control, &bulk->call->actor, before, false) &&
+	       control_override_all(bulk->call->control, list, count, &entry, &bulk->call->actor);
 }
 
 static struct api_reply shift_all(struct bulk *bulk)
@@ -287,11 +293,12 @@ static struct api_reply shift_all(struct bulk *bulk)
 	json_t *json = bulk_json(bulk);
 	if (count == 0 && !call->dry_run) {
 		free(list);
-		return with_plan(reply_problem(409,
-		                               "none of the %zu routes of cluster %s can be shifted to %s: every one is red; "
-		                               "the plan says why",
-		                               bulk->count, bulk->from->spec->name, bulk->to->spec->name),
-		                 json);
+		return with_plan(
+		    reply_problem(409,
+		                  "none of the %zu routes of cluster %s can be shifted to %s: every one is red; "
+		                  "the plan says why",
+		                  bulk->count, bulk->from->spec->name, bulk->to->spec->name),
+		    json);
 	}
 	bool changed = override_changes(list, count);
 	bool done = !changed || call->dry_run || carry_out_all(bulk, list, count);
@@ -319,8 +326,9 @@ static struct api_reply post_shift_all(struct call *call)
 	if (bulk.count > 0)
 		reply = shift_all(&bulk);
 	else
-		reply = reply_problem(404, "cluster %s has none of those routes of cluster %s (%zu are missing there); "
-		                           "GET /api/v1/diff?from=%s&to=%s shows why",
+		reply = reply_problem(404,
+		                      "cluster %s has none of those routes of cluster %s (%zu are missing there); "
+		                      "GET /api/v1/diff?from=%s&to=%s shows why",
 		                      wish.to, call->names[0], bulk.missing, call->names[0], wish.to);
 	free(bulk.list);
 	return reply;

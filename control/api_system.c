@@ -45,8 +45,7 @@ static const struct revision *find_revision(struct call *call, struct api_reply 
 	char *end, quoted[READER_TEXT_MAX];
 	const char *text = call->names[0];
 	uint64_t id = text[0] >= '1' && text[0] <= '9' ? strtoull(text, &end, 10) : 0;
-	const struct revision *found =
-	    id > 0 && *end == '\0' ? revisions_find(call->control->revisions, id) : NULL;
+	const struct revision *found = id > 0 && *end == '\0' ? revisions_find(call->control->revisions, id) : NULL;
 	if (!found)
 		*reply = reply_problem(404, "there is no saved revision %s; GET /api/v1/revisions lists them",
 		                       json_quote(text, quoted));
@@ -160,7 +159,7 @@ static struct api_reply apply(struct call *call, const json_t *document, const c
 		}
 		tell(control->journal, &call->actor,
 		     (struct journal_entry){
-			 .kind = kind, .level = JOURNAL_WARNING, .object = "config", .revision = revision},
+		         .kind = kind, .level = JOURNAL_WARNING, .object = "config", .revision = revision},
 		     "the operator's state was replaced: %s; %zu differences", what, json_array_size(lines));
 	}
 	return reply_written(call, 200, changed, json);
@@ -185,14 +184,16 @@ static struct api_reply get_export(struct call *call)
 {
 	const struct control *control = call->control;
 	return reply_state(control, json_pack("{s:s, s:i, s:I, s:o, s:o}", "format", format_name, "version",
-	                                      STATE_DOCUMENT_VERSION, "revision",
-	                                      (json_int_t)control->state.revision, "exported_at",
-	                                      view_time(clock_unix_ms()), "state",
+	                                      STATE_DOCUMENT_VERSION, "revision", (json_int_t)control->state.revision,
+	                                      "exported_at", view_time(clock_unix_ms()), "state",
 	                                      state_document(&control->state, true)));
 }
 
-static bool is_empty(const struct state *state)
+/* Nobody has said anything here yet: the appliance becomes the one that the document is from. */
+static bool is_fresh(const struct state *state)
 {
+	if (state->untouched)
+		return true;
 	for (unsigned i = 0; i < CLUSTERS_MAX; i++)
 		if (state->clusters[i])
 			return false;
@@ -209,7 +210,8 @@ static bool read_frame(const json_t *body, uint64_t *revision, struct api_reply 
 	reader_open(&reader, (json_t *)(uintptr_t)body, &faults, "$");
 	if (reader_string(&reader, "format", 100, true, &format) && strcmp(format, format_name) != 0)
 		reader_fault(&reader, "format", "\"pointsman-state\"", "is another format");
-	if (!reader_number(&reader, "version", 1, STATE_DOCUMENT_VERSION, &version) && !reader_field(&reader, "version"))
+	if (!reader_number(&reader, "version", 1, STATE_DOCUMENT_VERSION, &version) &&
+	    !reader_field(&reader, "version"))
 		reader_fault(&reader, "version", "a number", "is missing");
 	if (!reader_number(&reader, "revision", 0, INT64_MAX / 2, revision) && !reader_field(&reader, "revision"))
 		reader_fault(&reader, "revision", "a number", "is missing");
@@ -238,8 +240,8 @@ static struct api_reply post_import(struct call *call)
 		json_decref(body);
 		return reply;
 	}
-	if (!is_empty(state) || revision <= state->revision)
-		revision = state->revision + (is_empty(state) && revision == state->revision ? 0 : 1);
+	if (!is_fresh(state) || revision < state->revision)
+		revision = state->revision + 1;
 	reply = apply(call, framed ? json_object_get(body, "state") : body, framed ? "$.state" : "$", revision,
 	              "imported", "import of a saved state");
 	json_decref(body);

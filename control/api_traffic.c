@@ -144,8 +144,9 @@ static bool read_question(struct call *call, struct explain_question *question, 
 		return false;
 	}
 	if (host[0] != '\0' && !hostname_set(&question->name, (const uint8_t *)host, strlen(host))) {
-		*reply = reply_problem(400, "host: %s is no host name as clients send it; expected one such as \"app1.ch\"",
-		                       json_quote(host, quoted));
+		*reply =
+		    reply_problem(400, "host: %s is no host name as clients send it; expected one such as \"app1.ch\"",
+		                  json_quote(host, quoted));
 		return false;
 	}
 	question->has_client = from != NULL;
@@ -164,9 +165,8 @@ static struct api_reply get_explain(struct call *call)
 	if (!read_question(call, &question, &reply))
 		return reply;
 	struct explaining *explaining = allocate(sizeof(*explaining));
-	*explaining = (struct explaining){.control = call->control,
-	                                  .explain = explain_create(call->control, &question),
-	                                  .question = question};
+	*explaining = (struct explaining){
+	    .control = call->control, .explain = explain_create(call->control, &question), .question = question};
 	const struct queries_reader reader = {explain_record, explain_done, explaining};
 	if (!queries_explain(call->control, question.listener, &question.client, &question.name, &reader, why)) {
 		explain_free(explaining->explain);
@@ -251,8 +251,7 @@ static struct api_reply get_connections(struct call *call)
 	if (!good)
 		return reply;
 	struct listing *listing = allocate(sizeof(*listing));
-	*listing =
-	    (struct listing){.control = call->control, .connections = connections_create(call->control, limit)};
+	*listing = (struct listing){.control = call->control, .connections = connections_create(call->control, limit)};
 	const struct queries_reader reader = {listing_record, listing_done, listing};
 	bool taken = queries_list(call->control, &filter.filter, &reader, why);
 	connection_filter_free(&filter);
@@ -326,8 +325,9 @@ static struct api_reply begin_closing(struct call *call, const struct connection
 {
 	char why[QUERY_WHY_MAX];
 	if (filter->field_count == 0)
-		return reply_problem(400, "which connections? Give ids, or at least one of cluster, host, route, client, "
-		                          "min_age");
+		return reply_problem(400,
+		                     "which connections? Give ids, or at least one of cluster, host, route, client, "
+		                     "min_age");
 	struct closing *closing = closing_create(call, filter);
 	const struct queries_reader reader = {closing_record, closing_done, closing};
 	bool taken = (call->dry_run ? queries_list : queries_close)(call->control, &filter->filter, &reader, why);
@@ -402,8 +402,8 @@ static json_t *probe_json(const struct probe_result *result, bool https)
 
 static struct api_reply probe_reply(const struct control *control, json_t *results)
 {
-	return reply_state(control, json_pack("{s:o, s:o}", "revision", view_number(control->state.revision), "results",
-	                                      results));
+	return reply_state(
+	    control, json_pack("{s:o, s:o}", "revision", view_number(control->state.revision), "results", results));
 }
 
 static void probe_done(void *context, struct probe_result *results, size_t count)
@@ -531,7 +531,7 @@ static struct api_reply post_probe(struct call *call)
 		return reply;
 	reader_open(&reader, body, &faults, "$");
 	reply = read_probe(&reader, call->control, cluster, &probe) ? begin_probe(call, cluster, &probe)
-	                                                             : reply_faulty(&faults);
+	                                                            : reply_faulty(&faults);
 	json_decref(body);
 	return reply;
 }

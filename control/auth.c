@@ -17,9 +17,9 @@
 #include "control/session.h"
 
 enum {
-	LOOK_MS = 1000,        /* how often the file of tokens is looked at */
-	BURST_SECONDS = 5,     /* a page and what it needs come at once */
-	BURST_LOOPBACK = 10,   /* scripts, and many browsers behind one forwarder */
+	LOOK_MS = 1000,      /* how often the file of tokens is looked at */
+	BURST_SECONDS = 5,   /* a page and what it needs come at once */
+	BURST_LOOPBACK = 10, /* scripts, and many browsers behind one forwarder */
 	AUTH_PATH_MAX = CONFIG_PATH_MAX + 32,
 };
 
@@ -35,9 +35,8 @@ struct auth {
 	struct peers peers;
 };
 
-static const char *const how_to_begin =
-    "there is no token yet, so only admin.loopback lets anybody in: make one with "
-    "\"pointsman token create NAME --role admin --local --file %s\"";
+static const char *const how_to_begin = "there is no token yet, so only admin.loopback lets anybody in: make one with "
+                                        "\"pointsman token create NAME --role admin --local --file %s\"";
 
 /* ---- the file of tokens ---- */
 
@@ -235,9 +234,9 @@ static bool by_session(struct auth *auth, const char *cookies, struct identity *
 	return true;
 }
 
-static bool by_loopback(const struct config *config, const struct address *peer, struct identity *identity)
+static bool by_loopback(const struct config *config, const struct api_request *request, struct identity *identity)
 {
-	if (config->admin.loopback == ROLE_NONE || !config_address_is_loopback(peer))
+	if (config->admin.loopback == ROLE_NONE || request->forwarded || !config_address_is_loopback(&request->peer))
 		return false;
 	*identity = (struct identity){.role = config->admin.loopback, .name = "loopback", .by = BY_LOOPBACK};
 	return true;
@@ -252,7 +251,7 @@ enum auth_result auth_identify(struct auth *auth, const struct config *config, c
 		const char *secret = bearer(request->authorization);
 		return secret ? by_secret(auth, &request->peer, secret, count, identity, wait) : AUTH_WRONG;
 	}
-	if (by_session(auth, request->cookie, identity) || by_loopback(config, &request->peer, identity))
+	if (by_session(auth, request->cookie, identity) || by_loopback(config, request, identity))
 		return AUTH_KNOWN;
 	return AUTH_NOBODY;
 }

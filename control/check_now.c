@@ -21,7 +21,8 @@ static bool is_done(const struct cluster *cluster, uint64_t begun_at)
 {
 	for (size_t i = 0; i < cluster->spec->host_count; i++) {
 		const struct health *health = &cluster->health[i];
-		if (health->checking || health->check_again || health->begun_at < begun_at)
+		bool due = health->next_at <= begun_at; /* still to begin */
+		if (due || health->checking || health->check_again || health->begun_at < begun_at)
 			return false;
 	}
 	return true;

@@ -88,7 +88,8 @@ void claims_judge(struct state *state, struct name *name, uint16_t cluster)
 	pair->conflict = false;
 	while ((owner = foreign_owner(name, pair)) && displaces(pair, owner)) {
 		owner->conflict = true;
-		say(state, name, owner, "route_conflict", "is in conflict: an older Route of a different namespace has the name");
+		say(state, name, owner, "route_conflict",
+		    "is in conflict: an older Route of a different namespace has the name");
 	}
 	pair->conflict = owner != NULL;
 	if (owner)

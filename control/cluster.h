@@ -104,8 +104,8 @@ struct cluster_spec {
 struct cluster_spec *cluster_create(void);
 /* Everything but hosts and routes. Never NULL. */
 struct cluster_spec *cluster_copy_settings(const struct cluster_spec *spec);
-/* The settings with the hosts and routes of `owner`; frees the settings, which must be of the same name: the ids of hosts
- * hang on it. Never NULL. */
+/* The settings with the hosts and routes of `owner`; frees the settings, which must be of the same name: the ids of
+ * hosts hang on it. Never NULL. */
 struct cluster_spec *cluster_with_owned(struct cluster_spec *settings, const struct cluster_spec *owner);
 void cluster_free(struct cluster_spec *spec);
 

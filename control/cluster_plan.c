@@ -34,12 +34,18 @@ struct entry {
 	bool red;
 };
 
+/* A route as the cluster would have it. */
+struct wanted {
+	uint64_t id;
+	const struct route_spec *route;
+};
+
 struct making {
 	struct control *control;
 	const struct cluster *cluster;   /* NULL: new */
 	const struct cluster_spec *then; /* NULL: gone */
 	bool activates;
-	const struct route_spec **routes; /* of `then`, by id; owned */
+	struct wanted *routes; /* of `then`, by id; owned */
 	size_t route_count;
 	struct share_view view;
 	size_t entry_count, entry_room;
@@ -50,8 +56,7 @@ struct making {
 
 static int compare_routes(const void *a, const void *b)
 {
-	uint64_t x = cluster_route_id(*(const struct route_spec *const *)a);
-	uint64_t y = cluster_route_id(*(const struct route_spec *const *)b);
+	uint64_t x = ((const struct wanted *)a)->id, y = ((const struct wanted *)b)->id;
 	return (x > y) - (x < y);
 }
 
@@ -70,24 +75,18 @@ static void order_routes(struct making *making)
 	if (!making->routes)
 		abort();
 	for (size_t i = 0; i < making->route_count; i++)
-		making->routes[i] = &making->then->routes[i];
+		making->routes[i] =
+		    (struct wanted){cluster_route_id(&making->then->routes[i]), &making->then->routes[i]};
 	qsort(making->routes, making->route_count, sizeof(*making->routes), compare_routes);
 }
 
 static const struct route_spec *find_route(const struct making *making, uint64_t id)
 {
-	size_t low = 0, high = making->route_count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		uint64_t at = cluster_route_id(making->routes[middle]);
-		if (at == id)
-			return making->routes[middle];
-		if (at < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
+	const struct wanted key = {.id = id};
+	const struct wanted *found =
+	    making->route_count == 0 ? NULL
+	                             : bsearch(&key, making->routes, making->route_count, sizeof(key), compare_routes);
+	return found ? found->route : NULL;
 }
 
 /* ---- before and after ---- */
@@ -221,10 +220,10 @@ static void look_at_all(struct making *making, struct cluster_plan *plan)
 			look_at(making, plan, name, find_route(making, name->id));
 	}
 	for (size_t i = 0; i < making->route_count; i++) {
-		const struct name *name = names_find(names, cluster_route_id(making->routes[i]));
+		const struct name *name = names_find(names, making->routes[i].id);
 		const struct pair *pair = name && making->cluster ? names_pair(name, making->cluster->index) : NULL;
 		if (!pair || !pair->present)
-			look_at(making, plan, name, making->routes[i]);
+			look_at(making, plan, name, making->routes[i].route);
 	}
 }
 
@@ -251,8 +250,8 @@ static json_t *side_json(const struct side *side)
 {
 	json_t *array = json_array();
 	for (unsigned i = 0; i < side->count; i++)
-		json_array_append_new(array, json_pack("{s:s, s:o, s:o}", "cluster", side->parts[i].spec->name, "weight",
-		                                       hundredths_json(side->parts[i].weight), "share",
+		json_array_append_new(array, json_pack("{s:s, s:o, s:o}", "cluster", side->parts[i].spec->name,
+		                                       "weight", hundredths_json(side->parts[i].weight), "share",
 		                                       hundredths_json(side->parts[i].share)));
 	return array;
 }
@@ -273,8 +272,8 @@ static bool add_notes(const struct making *making, const struct entry *entry, co
 	for (unsigned i = 0; i < after->count; i++) {
 		const struct part *part = &after->parts[i];
 		if (part->why && (entry->red || strcmp(part->why, "parked") == 0))
-			json_array_append_new(notes, json_sprintf("cluster %s has it, but is %s", part->spec->name,
-			                                          part->why));
+			json_array_append_new(
+			    notes, json_sprintf("cluster %s has it, but is %s", part->spec->name, part->why));
 		if (part->share <= share_on(before, part->index) || has_usable_host(making, part->index))
 			continue;
 		json_array_append_new(notes, json_sprintf("cluster %s has no healthy router host", part->spec->name));

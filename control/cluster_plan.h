@@ -15,12 +15,12 @@ struct control;
 enum { PLAN_CHANGES_MAX = 1000, PLAN_NAMED_MAX = 10, PLAN_NAMED_TEXT_MAX = 400 };
 
 struct cluster_plan {
-	size_t routes;   /* of the cluster, before or after */
-	size_t changed;  /* with other shares */
-	size_t red;      /* that had a share somewhere and would have none */
-	uint64_t active; /* connections on the cluster */
+	size_t routes;                   /* of the cluster, before or after */
+	size_t changed;                  /* with other shares */
+	size_t red;                      /* that had a share somewhere and would have none */
+	uint64_t active;                 /* connections on the cluster */
 	char named[PLAN_NAMED_TEXT_MAX]; /* the first PLAN_NAMED_MAX red ones, for people */
-	json_t *json; /* {"routes","changed","red","active","changes":[...]}, a new reference */
+	json_t *json;                    /* {"routes","changed","red","active","changes":[...]}, a new reference */
 };
 
 /* `cluster`: as it is, NULL if it is new. `then`: what it would be, NULL if it would be gone; its routes count unless

@@ -95,8 +95,9 @@ static void read_host(struct reading *reading, const struct cluster *cluster, co
 		refuse(reading, reply_problem(404, "cluster %s has no router host %s; GET /api/v1/hosts lists them",
 		                              cluster->spec->name, json_quote(text, quoted)));
 	if (count > 1)
-		refuse(reading, reply_problem(409, "%s stands for %u router hosts of cluster %s; give address:http_port",
-		                              json_quote(text, quoted), count, cluster->spec->name));
+		refuse(reading,
+		       reply_problem(409, "%s stands for %u router hosts of cluster %s; give address:http_port",
+		                     json_quote(text, quoted), count, cluster->spec->name));
 	if (count != 1)
 		return;
 	reading->out->filter.host = host->id;
@@ -141,8 +142,7 @@ static bool route_known(const struct control *control, uint64_t id)
 		return true;
 	for (unsigned i = 0; control->shared && i < CLUSTERS_MAX; i++) {
 		const struct cluster *cluster = control->state.clusters[i];
-		if (cluster &&
-		    slots_find(&control->pairs, cluster_pair_id(id, cluster->spec->name)) != SLOT_NONE)
+		if (cluster && slots_find(&control->pairs, cluster_pair_id(id, cluster->spec->name)) != SLOT_NONE)
 			return true;
 	}
 	return false;
@@ -226,7 +226,8 @@ static void read_ids(struct reading *reading)
 	out->ids = calloc(json_array_size(array), sizeof(*out->ids));
 	if (!out->ids)
 		abort();
-	json_array_foreach(array, i, value) {
+	json_array_foreach(array, i, value)
+	{
 		out->ids[i] = json_integer_value(value) > 0 ? (uint64_t)json_integer_value(value) : 0;
 		if (out->ids[i] == 0) {
 			reader_fault(&reading->reader, "ids", "numbers above 0, as GET /api/v1/connections shows them",
@@ -244,10 +245,8 @@ bool connection_filter_read(struct connection_filter *filter, const struct contr
 {
 	struct json_faults faults = {0};
 	*filter = (struct connection_filter){0};
-	struct reading reading = {.out = filter,
-	                          .control = control,
-	                          .reply = reply,
-	                          .text = text_begin(filter->text, sizeof(filter->text))};
+	struct reading reading = {
+	    .out = filter, .control = control, .reply = reply, .text = text_begin(filter->text, sizeof(filter->text))};
 	reader_open(&reading.reader, object, &faults, "%s", path);
 	read_place(&reading);
 	read_route(&reading);

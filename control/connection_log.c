@@ -203,6 +203,12 @@ void connection_log_configure(struct connection_log *log, const struct control *
 		log->sink = line_sink_create(control->loop, config->log.connections_file);
 }
 
+void connection_log_reopen(struct connection_log *log)
+{
+	if (log->sink)
+		line_sink_reopen(log->sink);
+}
+
 struct connection_log_counts connection_log_counts(const struct control *control)
 {
 	const struct connection_log *log = control->connection_log;

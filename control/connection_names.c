@@ -6,7 +6,8 @@
 
 #include "control/control.h"
 
-/* The counters' slot says which of the possible routes it was, even when that has gone; without a slot the state does. */
+/* The counters' slot says which of the possible routes it was, even when that has gone; without a slot the state does.
+ */
 static bool route_is(const struct control *control, uint64_t pair, const struct hostname *name, bool wildcard,
                      const char *cluster)
 {

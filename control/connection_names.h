@@ -11,10 +11,10 @@ struct control;
 enum { ENDPOINT_TEXT_MAX = ADDRESS_TEXT_MAX + 8 };
 
 struct connection_names {
-	const char *listener; /* NULL: no such one */
-	const char *cluster;  /* NULL: none was elected, or it has gone */
-	const char *host;     /* its name; NULL: as above */
-	uint64_t host_id;     /* 0: as above */
+	const char *listener;                          /* NULL: no such one */
+	const char *cluster;                           /* NULL: none was elected, or it has gone */
+	const char *host;                              /* its name; NULL: as above */
+	uint64_t host_id;                              /* 0: as above */
 	char route[ROUTE_TEXT_MAX + CLUSTER_NAME_MAX]; /* "app1.ch", "*.wild.ch", "default cluster ose2"; "" : none */
 };
 

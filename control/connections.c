@@ -160,12 +160,12 @@ static json_t *connection_json(const struct control *control, const struct recor
 	connection_names(control, connection, &names);
 	if (connection->router_port != 0)
 		endpoint_format(&connection->router, connection->router_port, router);
-	json_t *object = json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "id", view_number(connection->id),
-	                           "client", endpoint_format(&connection->client, connection->client_port, client),
-	                           "listener", text_or_null(names.listener), "name",
-	                           text_or_null(connection->name.text), "route", text_or_null(names.route), "cluster",
-	                           text_or_null(names.cluster), "host", text_or_null(names.host), "router",
-	                           text_or_null(router));
+	json_t *object =
+	    json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "id", view_number(connection->id), "client",
+	              endpoint_format(&connection->client, connection->client_port, client), "listener",
+	              text_or_null(names.listener), "name", text_or_null(connection->name.text), "route",
+	              text_or_null(names.route), "cluster", text_or_null(names.cluster), "host",
+	              text_or_null(names.host), "router", text_or_null(router));
 	json_object_set_new(object, "state", json_string(record_state_name((enum record_state)connection->state)));
 	json_object_set_new(object, "age_seconds", view_number(connection->age / 1000));
 	json_object_set_new(object, "idle_seconds", view_number(connection->idle / 1000));
@@ -187,8 +187,7 @@ static json_t *shown_json(struct connections *connections)
 	json_t *array = json_array();
 	qsort(connections->shown, connections->shown_count, sizeof(*connections->shown), oldest_first);
 	for (size_t i = 0; i < connections->shown_count; i++)
-		json_array_append_new(array,
-		                      connection_json(connections->control, &connections->shown[i].connection));
+		json_array_append_new(array, connection_json(connections->control, &connections->shown[i].connection));
 	return array;
 }
 
@@ -212,10 +211,10 @@ static json_t *routes_json(struct connections *connections)
 		struct connection_names names;
 		const struct group *group = &connections->groups[i];
 		connection_names(connections->control, &group->sample, &names);
-		json_array_append_new(array, json_pack("{s:o, s:o, s:o, s:o}", "route", text_or_null(names.route),
-		                                       "cluster", text_or_null(names.cluster), "count",
-		                                       view_number(group->count), "oldest_seconds",
-		                                       view_number(group->oldest / 1000)));
+		json_array_append_new(array,
+		                      json_pack("{s:o, s:o, s:o, s:o}", "route", text_or_null(names.route), "cluster",
+		                                text_or_null(names.cluster), "count", view_number(group->count),
+		                                "oldest_seconds", view_number(group->oldest / 1000)));
 	}
 	return array;
 }

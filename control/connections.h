@@ -1,5 +1,5 @@
-/* Live connections as the admin API shows them: gathers what all workers list, keeps the oldest ones and counts the others
- * by route. Knows no HTTP and asks nobody. Memory is bounded by what is shown and by the number of routes. */
+/* Live connections as the admin API shows them: gathers what all workers list, keeps the oldest ones and counts the
+ * others by route. Knows no HTTP and asks nobody. Memory is bounded by what is shown and by the number of routes. */
 #ifndef PM_CONNECTIONS_H
 #define PM_CONNECTIONS_H
 

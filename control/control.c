@@ -17,6 +17,7 @@
 #include "control/reload.h"
 #include "control/revisions.h"
 #include "control/sampler.h"
+#include "control/tell.h"
 
 static void free_all(struct control *control)
 {
@@ -52,6 +53,7 @@ bool control_init(struct control *control, const struct config *config, struct e
 		control_health_read(control);
 		return true;
 	}
+	records_end(control);
 	free_all(control);
 	return false;
 }
@@ -81,6 +83,10 @@ void control_start(struct control *control)
 	control_feed_start(control);
 	watchers_start(&control->watchers, control);
 	drains_wake(control);
+	tell(
+	    control->journal, NULL,
+	    (struct journal_entry){.kind = "control_started", .object = "control", .revision = control->state.revision},
+	    "control has started: version " PM_VERSION ", %zu router hosts", control->state.host_count);
 	control->sampler = sampler_create(control);
 }
 

@@ -53,6 +53,7 @@ bool control_put(struct control *control, struct cluster_spec *spec, int64_t pus
 	bool pushed = before && pushed_at != before->pushed_at;
 	enum cluster_state state = before ? before->spec->state : spec->state;
 	const char *kind = pushed ? "pushed" : before ? "cluster_changed" : "cluster_added";
+	control->state.untouched &= pushed;
 	if (!put(control, spec, pushed_at, actor))
 		return false;
 	tell(control->journal, actor, entry_of(control, kind, spec->name),
@@ -71,6 +72,7 @@ bool control_delete(struct control *control, const char *name, const struct acto
 	char kept[CLUSTER_NAME_MAX + 1]; /* `name` may be the cluster's own */
 	struct state_change change = {.name = name};
 	snprintf(kept, sizeof(kept), "%s", name);
+	control->state.untouched = false;
 	if (!control_save(control, &change))
 		return false;
 	state_delete(&control->state, name);
@@ -89,6 +91,7 @@ bool control_confirm(struct control *control, struct cluster *cluster, const str
 	*count = adopt_held(&control->state, cluster);
 	if (*count == 0)
 		return true;
+	control->state.untouched = false;
 	if (cluster->spec->source == SOURCE_PUSH) {
 		if (!put(control, adopt_without_held(cluster->spec), cluster->pushed_at, actor))
 			return false;
@@ -168,12 +171,14 @@ static void tell_patched(struct control *control, const struct cluster *cluster,
 {
 	char more[160] = "", span[DRAIN_TEXT_MAX];
 	const struct cluster_spec *spec = cluster->spec;
-	bool same_settings = spec->parks_routes == before->parks_routes && spec->default_weight == before->default_weight;
+	bool same_settings =
+	    spec->parks_routes == before->parks_routes && spec->default_weight == before->default_weight;
 	const char *kind = kind_of(before->state, spec->state);
 	if (before->state == spec->state && !same_settings)
 		kind = "cluster_changed";
 	if (parked > 0)
-		snprintf(more, sizeof(more), "; %zu of its routes are parked, because other clusters serve them", parked);
+		snprintf(more, sizeof(more), "; %zu of its routes are parked, because other clusters serve them",
+		         parked);
 	else if (spec->state == CLUSTER_DRAINING && cluster->drain.timeout > 0)
 		snprintf(more, sizeof(more), "; what is left after %s is closed",
 		         drain_span(cluster->drain.timeout, span));

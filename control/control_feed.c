@@ -212,6 +212,9 @@ static void link_restart(void *context)
 {
 	struct control *control = context;
 	control->restart = true;
+	/* How its last connections have ended still stands in the rings; nothing is added any more. */
+	while (control->shared && records_take(control))
+		continue;
 	queries_cancel(control->queries, "the dataplane has ended");
 	if (control->shared)
 		tell(control->journal, NULL,

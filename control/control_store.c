@@ -27,6 +27,14 @@ void control_notice(struct control *control, const char *format, ...)
 		free(line);
 }
 
+void control_not_saved(struct control *control)
+{
+	control->state_file.failing = true;
+	tell(control->journal, NULL,
+	     (struct journal_entry){.kind = "state_not_saved", .level = JOURNAL_ERROR, .object = "control"}, "%s",
+	     control->state_file.why);
+}
+
 bool control_save_document(struct control *control, json_t *document)
 {
 	struct state_file_status *file = &control->state_file;
@@ -35,14 +43,12 @@ bool control_save_document(struct control *control, json_t *document)
 	file->good = state_file_write(file->path, document, true, file->why);
 	json_decref(document);
 	/* It may be written and yet leave something to say. */
-	file->failing = file->why[0] != '\0';
-	if (file->failing)
-		tell(control->journal, NULL,
-		     (struct journal_entry){.kind = "state_not_saved", .level = JOURNAL_ERROR, .object = "control"}, "%s",
-		     file->why);
+	file->failing = false;
+	if (file->why[0] != '\0')
+		control_not_saved(control);
 	else if (was_failing)
 		tell(control->journal, NULL, (struct journal_entry){.kind = "state_saved", .object = "control"},
-		     "the state file can be written again");
+		     "the state can be written again");
 	if (file->good)
 		file->saved_at = clock_unix_ms();
 	return file->good;
@@ -56,6 +62,7 @@ bool control_save(struct control *control, const struct state_change *change)
 bool control_save_in_place(struct control *control)
 {
 	control->state.revision++;
+	control->state.untouched = false;
 	if (control_save(control, NULL))
 		return true;
 	control->state.revision--;
@@ -67,7 +74,8 @@ static void compare_with_file(struct control *control, struct cluster_spec *cons
 	for (size_t i = 0; i < count; i++) {
 		const struct cluster *cluster = state_cluster(&control->state, specs[i]->name);
 		if (!cluster) {
-			control_notice(control, "file differs from state: cluster %s is only in the file", specs[i]->name);
+			control_notice(control, "file differs from state: cluster %s is only in the file",
+			               specs[i]->name);
 			continue;
 		}
 		/* What a plugin has pushed is never in the file. */
@@ -77,9 +85,9 @@ static void compare_with_file(struct control *control, struct cluster_spec *cons
 			specs[i]->state = cluster->spec->state;
 		bool pushed = cluster->spec->source == SOURCE_PUSH;
 		if (!cluster_equal(specs[i], pushed ? settings : cluster->spec))
-			control_notice(control,
-			       "file differs from state: cluster %s is another one in the file; the state counts",
-			       specs[i]->name);
+			control_notice(
+			    control, "file differs from state: cluster %s is another one in the file; the state counts",
+			    specs[i]->name);
 		cluster_free(settings);
 	}
 	for (unsigned i = 0; i < CLUSTERS_MAX; i++) {
@@ -89,7 +97,7 @@ static void compare_with_file(struct control *control, struct cluster_spec *cons
 			found = strcmp(specs[j]->name, cluster->spec->name) == 0;
 		if (!found)
 			control_notice(control, "file differs from state: cluster %s is only in the state",
-			       cluster->spec->name);
+			               cluster->spec->name);
 	}
 }
 
@@ -119,11 +127,12 @@ static bool begin_from_file(struct control *control, struct cluster_spec **specs
 	json_faults_free(&faults);
 	watchers_forget(control);
 	control->state.revision = 1;
+	control->state.untouched = true;
 	tell(control->journal, NULL, (struct journal_entry){.kind = "state_begun", .object = "control", .revision = 1},
 	     "the state begins with %zu clusters of the configuration", count);
 	if (good && !control_save(control, NULL))
 		control_notice(control, "the state cannot be saved, so changes through the API are refused: %s",
-		       control->state_file.why);
+		               control->state_file.why);
 	return good;
 }
 
@@ -154,14 +163,16 @@ static enum state_file_result read_previous(struct control *control, const char 
 	snprintf(previous, sizeof(previous), "%s.previous", path);
 	enum state_file_result result = read_state(control, previous, previous_why);
 	if (result == STATE_FILE_OK)
-		control_notice(control, "state file %s was broken (%s): it is now %s.bad, and the version before it is used",
-		       path, why, path);
-	else
 		control_notice(control,
-		       "state file %s was broken (%s): it is now %s.bad; there is no version before it (%s), so the "
-		       "clusters "
-		       "of the configuration are used",
-		       path, why, path, previous_why);
+		               "state file %s was broken (%s): it is now %s.bad, and the version before it is used",
+		               path, why, path);
+	else
+		control_notice(
+		    control,
+		    "state file %s was broken (%s): it is now %s.bad; there is no version before it (%s), so the "
+		    "clusters "
+		    "of the configuration are used",
+		    path, why, path, previous_why);
 	if (result == STATE_FILE_OK)
 		control_save(control, NULL);
 	return result == STATE_FILE_OK ? STATE_FILE_OK : STATE_FILE_NONE;

@@ -16,6 +16,8 @@ struct state_change;
 __attribute__((format(printf, 2, 3))) void control_notice(struct control *control, const char *format, ...);
 void control_log_faults(const char *where, const struct json_faults *faults);
 
+/* Something of the state could not be written; control->state_file.why says what: told once. */
+void control_not_saved(struct control *control);
 /* Writes the state as it will be after the change (NULL: as it is), durably. False: control->state_file says why. */
 bool control_save(struct control *control, const struct state_change *change);
 /* The same for a whole saved form, made by the caller. Takes the reference. */

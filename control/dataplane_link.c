@@ -198,7 +198,6 @@ static void attach_done(void *context, uint32_t events)
 		return;
 	}
 	set_state(link, LINK_READY, "ready");
-	log_info("attached to the dataplane (pid %d)", link->run.pid);
 }
 
 static void begin_attach(struct dataplane_link *link)

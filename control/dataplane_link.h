@@ -46,7 +46,8 @@ pid_t dataplane_link_pid(const struct dataplane_link *link);
 const char *dataplane_link_why(const struct dataplane_link *link);
 
 /* While LINK_READY: put messages into a worker's ring, take events or records out of one; all return how many went
- * through. Records come as they are: record_valid first. */
+ * through. Records come as they are: record_valid first; what a dataplane that has died left in its rings can still be
+ * taken out. */
 unsigned dataplane_link_send(struct dataplane_link *link, unsigned worker, const struct message *messages,
                              unsigned count);
 unsigned dataplane_link_receive(struct dataplane_link *link, unsigned worker, struct event *events, unsigned max);

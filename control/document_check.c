@@ -78,8 +78,8 @@ static void check_watched(const json_t *watched, const char *name, const char *p
 
 static void check_known(const json_t *entry, const char *place, struct json_faults *faults)
 {
-	static const char *const known[] = {"index",      "pushed_at", "initial", "cluster", "overrides", "held",
-	                                    "host_modes", "drain",     "parked",  "watched"};
+	static const char *const known[] = {"index", "pushed_at",  "initial", "cluster", "overrides",
+	                                    "held",  "host_modes", "drain",   "parked",  "watched"};
 	const char *field;
 	json_t *value;
 	json_object_foreach((json_t *)(uintptr_t)entry, field, value)

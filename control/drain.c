@@ -23,7 +23,8 @@ const char *drain_span(uint64_t ms, char text[static DRAIN_TEXT_MAX])
 	if (ms < 1000)
 		snprintf(text, DRAIN_TEXT_MAX, "%" PRIu64 "ms", ms);
 	else if (hours > 0 && seconds == 0)
-		snprintf(text, DRAIN_TEXT_MAX, minutes > 0 ? "%" PRIu64 "h%" PRIu64 "m" : "%" PRIu64 "h", hours, minutes);
+		snprintf(text, DRAIN_TEXT_MAX, minutes > 0 ? "%" PRIu64 "h%" PRIu64 "m" : "%" PRIu64 "h", hours,
+		         minutes);
 	else if (hours + minutes > 0)
 		snprintf(text, DRAIN_TEXT_MAX, seconds > 0 ? "%" PRIu64 "m%" PRIu64 "s" : "%" PRIu64 "m",
 		         hours * 60 + minutes, seconds);

@@ -119,7 +119,8 @@ struct api_reply reply_written(const struct call *call, unsigned status, bool ch
 	return (struct api_reply){.status = status, .json = json, .revision = revision, .write = !call->dry_run};
 }
 
-struct api_reply reply_not_saved(const struct control *control)
+struct api_reply reply_not_saved(struct control *control)
 {
+	control->state_file.good = false; /* also if it was the revision before the change that found no room */
 	return reply_problem(507, "nothing was changed, because it could not be saved: %s", control->state_file.why);
 }

@@ -57,7 +57,7 @@ struct endpoint_table {
 	unsigned count;
 };
 
-extern const struct endpoint_table api_access_table, api_config_table, api_status_table, api_cluster_table, api_host_table, api_cluster_state_table, api_system_table, api_route_table, api_shift_table, api_traffic_table, api_stats_table;
+extern const struct endpoint_table api_access_table, api_config_table, api_status_table, api_cluster_table, api_host_table, api_cluster_state_table, api_system_table, api_diff_table, api_route_table, api_shift_table, api_traffic_table, api_stats_table;
 
 /* ---- reading a call ---- */
 
@@ -90,6 +90,6 @@ struct api_reply reply_state(const struct control *control, json_t *json);
 /* After a write: `json` (may be NULL) gets "revision", "changed", "applied" and "dry_run". Takes the reference. */
 struct api_reply reply_written(const struct call *call, unsigned status, bool changed, json_t *json);
 /* 507: it could not be saved. */
-struct api_reply reply_not_saved(const struct control *control);
+struct api_reply reply_not_saved(struct control *control);
 
 #endif

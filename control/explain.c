@@ -123,8 +123,9 @@ static json_t *host_json(const struct explain_host *host)
 	const struct record_explain_host *record = host->record;
 	bool healthy = host->health ? host->health->state == HEALTH_UP : record->healthy;
 	return json_pack("{s:s, s:o, s:s, s:i, s:b, s:b, s:o, s:b, s:o, s:b}", "cluster",
-	                 explain_cluster_name(host->cluster), "name", text_or_null(host->spec ? host->spec->name : NULL),
-	                 "address", address_format(&record->address, address), "port", record->port, "healthy", healthy,
+	                 explain_cluster_name(host->cluster), "name",
+	                 text_or_null(host->spec ? host->spec->name : NULL), "address",
+	                 address_format(&record->address, address), "port", record->port, "healthy", healthy,
 	                 "suspected", record->suspected, "active", view_number(record->active), "usable",
 	                 record->usable, "why", text_or_null(host->why), "elected", record->elected);
 }
@@ -163,9 +164,9 @@ static unsigned count_others(const struct explain *explain, unsigned speaker)
 	const struct record_explain *own = &explain->answers[speaker].decision;
 	for (unsigned i = 0; i < explain->worker_count; i++) {
 		const struct explain_answer *answer = &explain->answers[i];
-		others += answer->decided && (answer->decision.decision != own->decision ||
-		                              answer->decision.cluster != own->cluster ||
-		                              answer->decision.host != own->host);
+		others +=
+		    answer->decided && (answer->decision.decision != own->decision ||
+		                        answer->decision.cluster != own->cluster || answer->decision.host != own->host);
 	}
 	return others;
 }
@@ -177,8 +178,8 @@ static json_t *sentence_json(const struct explain *explain, const struct explain
 	explain_say(&text, view);
 	unsigned others = count_others(explain, worker);
 	if (others > 0)
-		text_add(&text, "; so says worker %u, and %u of %u would decide otherwise, each at its own turn", worker,
-		         others, explain->worker_count);
+		text_add(&text, "; so says worker %u, and %u of %u would decide otherwise, each at its own turn",
+		         worker, others, explain->worker_count);
 	return json_string(bytes);
 }
 

@@ -1,7 +1,7 @@
 /* Why a connection would go where it would go: the workers' decision, taken by the code that decides for connections,
- * together with what control knows: where weights come from, why a cluster or a router host is out, who drains it. Gathers
- * the records of all workers (each has its own turn among the clusters; the first one that answers speaks, the others
- * are named beside it). Asks nobody. */
+ * together with what control knows: where weights come from, why a cluster or a router host is out, who drains it.
+ * Gathers the records of all workers (each has its own turn among the clusters; the first one that answers speaks, the
+ * others are named beside it). Asks nobody. */
 #ifndef PM_EXPLAIN_H
 #define PM_EXPLAIN_H
 

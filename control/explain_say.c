@@ -107,7 +107,8 @@ static void say_elected(struct text *text, const struct explain_view *view)
 		text_add(text, " (route %s)", explain_route(view, route));
 	text_add(text, " goes to cluster %s", share ? explain_cluster_name(share->cluster) : "(removed)");
 	if (decision->by_default)
-		text_add(text, ", the default of listener %s, because no route has the name", view->listener->name);
+		text_add(text, ", the default of listener %s%s", view->listener->name,
+		         view->question->name.len > 0 ? ", because no route has the name" : "");
 	else if (share)
 		say_weight(text, view, share);
 	if (!host)
@@ -155,8 +156,9 @@ static void say_unknown(struct text *text, const struct explain_view *view)
 		text_add(text, "a connection without a name is refused: ");
 		say_no_default(text, view);
 	} else if (known && names_is_served(known)) {
-		text_add(text, "the name %s is new: the workers do not know it yet, or have no room (see "
-		               "limits.routes)",
+		text_add(text,
+		         "the name %s is new: the workers do not know it yet, or have no room (see "
+		         "limits.routes)",
 		         name->text);
 	} else {
 		text_add(text, "the name is not known: no cluster has a route for %s, and ", name->text);

@@ -91,8 +91,8 @@ static void make_host(struct explain_view *view, struct explain_host *host, cons
 	struct host_spec *spec;
 	*host = (struct explain_host){.record = record};
 	struct text why = text_begin(host->why, sizeof(host->why));
-	bool known =
-	    record->slot < control->hosts.count && control->hosts.entries[record->slot].generation == record->generation;
+	bool known = record->slot < control->hosts.count &&
+	             control->hosts.entries[record->slot].generation == record->generation;
 	if (known)
 		host->health = state_host(&control->state, control->hosts.entries[record->slot].id, &cluster, &spec);
 	if (!host->health) {
@@ -117,8 +117,7 @@ void explain_view_make(struct explain_view *view, const struct control *control,
 {
 	const struct config *config = control->config;
 	*view = (struct explain_view){.control = control, .question = question, .answer = answer};
-	view->listener =
-	    &config->listeners[question->listener < config->listener_count ? question->listener : 0];
+	view->listener = &config->listeners[question->listener < config->listener_count ? question->listener : 0];
 	if (answer->decision.route.len > 0)
 		view->name = names_find_host(&control->state.names, &answer->decision.route, answer->decision.wildcard);
 	for (unsigned i = 0; i < answer->share_count; i++)

@@ -10,7 +10,7 @@
 
 /* The points of one object. A column is second % HISTORY_POINTS in all of them. */
 struct series {
-	uint64_t id;
+	uint64_t id, name_id;
 	int64_t used_at; /* the last second with anything but 0 */
 	uint64_t recent; /* sum of VALUE_NEW */
 	uint64_t total;  /* VALUE_TOTAL in the last column; those before follow from VALUE_NEW */
@@ -178,8 +178,9 @@ void history_set_total(struct history *history, enum history_total total, uint64
 	history->totals[total][column_of(history->second)] = value;
 }
 
-void history_set(struct history *history, enum history_kind kind, uint64_t id,
-                 const uint64_t values[static history_value_count])
+/* NULL: there was nothing to keep, or no room. */
+static struct series *set(struct history *history, enum history_kind kind, uint64_t id,
+                          const uint64_t values[static history_value_count])
 {
 	struct table *table = &history->tables[kind];
 	unsigned at = column_of(history->second);
@@ -187,20 +188,34 @@ void history_set(struct history *history, enum history_kind kind, uint64_t id,
 	for (unsigned i = 0; i < table->values; i++)
 		used = used || values[i] != 0;
 	if (!used)
-		return;
+		return NULL;
 	struct series *series = find(table, id);
 	if (!series)
 		series = add(table, id);
 	if (!series) {
 		history->left_out++;
 		history->left_out_at = history->second;
-		return;
+		return NULL;
 	}
 	series->used_at = history->second;
 	for (unsigned i = 0; i < table->values; i++)
 		series->points[i][at] = values[i] < UINT32_MAX ? (uint32_t)values[i] : UINT32_MAX;
 	series->recent += series->points[VALUE_NEW][at];
 	series->total = table->totals ? values[VALUE_TOTAL] : 0;
+	return series;
+}
+
+void history_set(struct history *history, enum history_kind kind, uint64_t id,
+                 const uint64_t values[static history_value_count])
+{
+	set(history, kind, id, values);
+}
+
+void history_set_pair(struct history *history, uint64_t id, uint64_t name_id, uint64_t active, uint64_t fresh)
+{
+	struct series *series = set(history, HISTORY_PAIR, id, (const uint64_t[]){active, fresh, 0, 0});
+	if (series && name_id != 0)
+		series->name_id = name_id;
 }
 
 /* ---- reading ---- */
@@ -290,6 +305,31 @@ size_t history_left_out(const struct history *history)
 size_t history_count(const struct history *history, enum history_kind kind)
 {
 	return history->tables[kind].count;
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return (x > y) - (x < y);
+}
+
+uint64_t *history_names(const struct history *history, size_t *count)
+{
+	const struct table *table = &history->tables[HISTORY_PAIR];
+	uint64_t *names = malloc((table->count + 1) * sizeof(*names));
+	size_t all = 0;
+	if (!names)
+		abort();
+	for (uint32_t i = 0; i <= table->bucket_mask; i++)
+		for (const struct series *series = table->buckets[i]; series; series = series->next)
+			if (series->name_id != 0)
+				names[all++] = series->name_id;
+	qsort(names, all, sizeof(*names), compare);
+	*count = 0;
+	for (size_t i = 0; i < all; i++)
+		if (i == 0 || names[i] != names[i - 1])
+			names[(*count)++] = names[i];
+	return names;
 }
 
 bool history_has(const struct history *history, enum history_kind kind, uint64_t id)

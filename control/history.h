@@ -60,6 +60,9 @@ void history_set_total(struct history *history, enum history_total total, uint64
 void history_set(struct history *history, enum history_kind kind, uint64_t id,
                  const uint64_t values[static history_value_count]);
 
+/* The same for a pair; `name_id`: of its route, 0: unknown. */
+void history_set_pair(struct history *history, uint64_t id, uint64_t name_id, uint64_t active, uint64_t fresh);
+
 /* ---- reading ---- */
 
 /* The last second that was begun; 0: none. */
@@ -78,6 +81,8 @@ uint64_t history_pair_recent(const struct history *history, uint64_t pair_id);
 /* Pairs with connections in the last column that found no room; objects that have some. */
 size_t history_left_out(const struct history *history);
 size_t history_count(const struct history *history, enum history_kind kind);
+/* The routes of the pairs that have room, each once. To be freed. */
+uint64_t *history_names(const struct history *history, size_t *count);
 bool history_has(const struct history *history, enum history_kind kind, uint64_t id);
 
 /* The id of a cluster in here. */

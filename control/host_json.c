@@ -39,7 +39,8 @@ json_t *drain_json(const struct drain *drain)
 	                 drain->reason[0] != '\0' ? json_string(drain->reason) : json_null());
 }
 
-const char *host_id_text(const struct cluster *cluster, const struct host_spec *host, char text[static HOST_ID_TEXT_MAX])
+const char *host_id_text(const struct cluster *cluster, const struct host_spec *host,
+                         char text[static HOST_ID_TEXT_MAX])
 {
 	char address[ADDRESS_TEXT_MAX];
 	snprintf(text, HOST_ID_TEXT_MAX, "%s/%s:%u", cluster->spec->name, address_format(&host->address, address),

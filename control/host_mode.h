@@ -23,11 +23,11 @@ enum { DRAIN_WHO_MAX = 127, DRAIN_REASON_MAX = 200, HOST_MODES_MAX = 4 * CLUSTER
 
 /* Connections end, new ones do not come. */
 struct drain {
-	int64_t since;     /* Unix ms; 0: nothing drains, and all else is 0 */
-	int64_t deadline;  /* Unix ms: what is left then is closed; 0: it is waited for */
-	uint64_t timeout;  /* ms, as it was asked for; 0: none */
-	int64_t ended;     /* Unix ms: no connection was left; 0: not yet */
-	bool told;         /* that the deadline has passed */
+	int64_t since;    /* Unix ms; 0: nothing drains, and all else is 0 */
+	int64_t deadline; /* Unix ms: what is left then is closed; 0: it is waited for */
+	uint64_t timeout; /* ms, as it was asked for; 0: none */
+	int64_t ended;    /* Unix ms: no connection was left; 0: not yet */
+	bool told;        /* that the deadline has passed */
 	/* Not saved: */
 	uint64_t revision; /* that the workers must have applied before "no connection" counts; 0: not known */
 	uint64_t close_at; /* monotonic ms: what is left is closed (again) */

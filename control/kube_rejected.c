@@ -12,11 +12,22 @@ static char *copy(const char *text)
 	return result;
 }
 
+static uint64_t hash_of(const char *uid)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+	for (; *uid != '\0'; uid++)
+		hash = (hash ^ (unsigned char)*uid) * 0x100000001b3;
+	return hash;
+}
+
 static struct kube_rejection *find(const struct kube_rejected *rejected, unsigned group, const char *uid)
 {
-	for (size_t i = 0; i < rejected->count; i++)
-		if (rejected->list[i].group == group && strcmp(rejected->list[i].uid, uid) == 0)
-			return &rejected->list[i];
+	uint64_t hash = hash_of(uid);
+	for (size_t i = 0; i < rejected->count; i++) {
+		struct kube_rejection *rejection = &rejected->list[i];
+		if (rejection->uid_hash == hash && rejection->group == group && strcmp(rejection->uid, uid) == 0)
+			return rejection;
+	}
 	return NULL;
 }
 
@@ -38,15 +49,16 @@ void kube_rejected_set(struct kube_rejected *rejected, unsigned group, const cha
                        const char *text)
 {
 	struct kube_rejection *rejection = find(rejected, group, uid);
-	if (rejection)
+	if (rejection) {
 		free(rejection->text);
-	else if (!(rejection = add(rejected)))
-		return;
-	else
-		rejection->uid = copy(uid);
+	} else {
+		rejection = add(rejected);
+		if (!rejection)
+			return;
+		*rejection = (struct kube_rejection){.uid = copy(uid), .uid_hash = hash_of(uid), .group = group};
+	}
 	rejection->text = copy(text);
 	rejection->name_id = name_id;
-	rejection->group = group;
 	rejection->stale = false;
 }
 

@@ -10,10 +10,11 @@
 enum { KUBE_REJECTED_MAX = 1000 };
 
 struct kube_rejection {
-	char *uid, *text; /* owned */
-	uint64_t name_id; /* cluster_name_id of what it asks for */
-	unsigned group;   /* the watch it comes from */
-	bool stale;       /* from before the list that is being read */
+	uint64_t uid_hash; /* most comparisons end with it */
+	char *uid, *text;  /* owned */
+	uint64_t name_id;  /* cluster_name_id of what it asks for */
+	unsigned group;    /* the watch it comes from */
+	bool stale;        /* from before the list that is being read */
 };
 
 /* All zero to begin with. */

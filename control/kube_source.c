@@ -7,12 +7,13 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "control/cluster.h"
 #include "control/event_loop.h"
 #include "control/kube_client.h"
 #include "control/kube_pod.h"
+#include "control/kube_rejected.h"
 #include "control/kube_route.h"
 #include "control/kube_table.h"
-#include "control/kube_rejected.h"
 #include "control/kube_warnings.h"
 #include "control/kube_watch.h"
 

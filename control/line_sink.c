@@ -184,7 +184,9 @@ static void flush(void *context)
 		sink->begin = sink->end = 0;
 	if (sink->end > 0 || sink->fd < 0)
 		event_timer_set(sink->loop, &sink->timer,
-		                clock_monotonic_ms() + (good ? 0 : sink->why[0] != '\0' ? RETRY_MS : FULL_MS));
+		                clock_monotonic_ms() + (good                   ? 0
+		                                        : sink->why[0] != '\0' ? RETRY_MS
+		                                                               : FULL_MS));
 }
 
 static bool make_room(struct line_sink *sink, size_t len)

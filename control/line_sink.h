@@ -1,6 +1,6 @@
-/* Appends lines to a file, or to standard error, without ever waiting for it: lines wait in a buffer of bounded size and
- * are written in turns of the loop; what finds the buffer full is lost, and counted. A file that was moved or removed
- * (logrotate) is opened anew within a second. Knows no line's meaning. One thread. */
+/* Appends lines to a file, or to standard error, without ever waiting for it: lines wait in a buffer of bounded size
+ * and are written in turns of the loop; what finds the buffer full is lost, and counted. A file that was moved or
+ * removed (logrotate) is opened anew within a second. Knows no line's meaning. One thread. */
 #ifndef PM_LINE_SINK_H
 #define PM_LINE_SINK_H
 

@@ -22,6 +22,7 @@
 #include "control/admin_listen.h"
 #include "control/auth.h"
 #include "control/config_check.h"
+#include "control/connection_log.h"
 #include "control/control.h"
 #include "control/reload.h"
 #include "control/stream.h"
@@ -127,10 +128,12 @@ static void signalled(void *context, uint32_t events)
 	const struct actor actor = {.who = "SIGHUP"};
 	if (read(signals->source.fd, &info, sizeof(info)) != sizeof(info))
 		return;
-	if (info.ssi_signo == SIGHUP)
-		reload_begin(signals->control->reload, false, &actor, reload_done, NULL);
-	else
+	if (info.ssi_signo != SIGHUP) {
 		event_loop_stop(signals->loop);
+		return;
+	}
+	connection_log_reopen(signals->control->connection_log);
+	reload_begin(signals->control->reload, false, &actor, reload_done, NULL);
 }
 
 /* SIGTERM and SIGINT end the loop, SIGHUP reads the configuration again; also inherited by every thread, so that no
@@ -184,6 +187,9 @@ static bool serve(const char *path, const struct config *config, int admin_fd, b
 	log_info("serving http%s://%s/, %zu router hosts, revision %llu",
 	         config->admin.tls_certificate[0] != '\0' ? "s" : "", config->admin.listen, control.state.host_count,
 	         (unsigned long long)control.state.revision);
+	if (config->admin.tls_certificate[0] == '\0' && !config_address_is_loopback(&config->admin.listen_address))
+		log_warning("the admin API on %s has no TLS: tokens cross the network as clear text; set admin.tls",
+		            config->admin.listen);
 	event_loop_run(loop);
 	*restart = control.restart;
 	websockets_close_all(control.websockets);
@@ -217,6 +223,7 @@ static int run(const char *path, char **argv)
 	config_errors_free(&errors);
 	if (!config || !check_root())
 		return EXIT_FAILURE;
+	log_format(config->log.json);
 	raise_file_limit();
 	/* Handed on by a second descriptor: over a restart the address is never without a listener. */
 	int admin_fd = check_dataplane(config) && take_lock(config) ? admin_listen(config) : -1;

@@ -40,19 +40,20 @@ struct scrape {
 
 /* ---- routes ---- */
 
-static void list_names(struct scrape *scrape)
+static void list_names(struct scrape *scrape, struct control *control)
 {
-	const struct names *names = &scrape->control->state.names;
-	if (scrape->routes == METRICS_ROUTES_SOME && names->count <= METRICS_ROUTES_MAX)
+	if (scrape->routes == METRICS_ROUTES_SOME && control->state.names.count <= METRICS_ROUTES_MAX)
 		scrape->routes = METRICS_ROUTES_ALL;
-	if (scrape->routes == METRICS_ROUTES_NONE)
+	if (scrape->routes == METRICS_ROUTES_SOME)
+		scrape->names = history_names(control->history, &scrape->name_count);
+	if (scrape->routes != METRICS_ROUTES_ALL)
 		return;
-	scrape->names = malloc((names->total + 1) * sizeof(*scrape->names));
+	struct name *const *names = names_ordered(&control->state.names, &scrape->name_count);
+	scrape->names = malloc((scrape->name_count + 1) * sizeof(*scrape->names));
 	if (!scrape->names)
 		abort();
-	for (const struct name *name = names_next(names, NULL); name && scrape->name_count < names->total;
-	     name = names_next(names, name))
-		scrape->names[scrape->name_count++] = name->id;
+	for (size_t i = 0; i < scrape->name_count; i++)
+		scrape->names[i] = names[i]->id;
 }
 
 /* Only those that had connections at the start or in the two minutes before. The choice must not change between the
@@ -143,7 +144,7 @@ static void free_scrape(struct api_source *source)
 	free(scrape);
 }
 
-struct api_source *metrics_create(const struct control *control, bool openmetrics, enum metrics_routes routes)
+struct api_source *metrics_create(struct control *control, bool openmetrics, enum metrics_routes routes)
 {
 	struct scrape *scrape = calloc(1, sizeof(*scrape));
 	if (!scrape)
@@ -155,7 +156,7 @@ struct api_source *metrics_create(const struct control *control, bool openmetric
 	metrics_add_workers(&scrape->text, control);
 	metrics_add_clusters(&scrape->text, control);
 	metrics_add_hosts(&scrape->text, control);
-	list_names(scrape);
+	list_names(scrape, control);
 	return &scrape->source;
 }
 

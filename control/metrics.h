@@ -20,8 +20,8 @@ enum metrics_routes {
 };
 enum { METRICS_ROUTES_MAX = 1000 };
 
-/* A scrape. Free it with its own `free`. */
-struct api_source *metrics_create(const struct control *control, bool openmetrics, enum metrics_routes routes);
+/* A scrape; mends the order of names that control keeps, and changes nothing else. Free it with its own `free`. */
+struct api_source *metrics_create(struct control *control, bool openmetrics, enum metrics_routes routes);
 
 /* Does the value of an Accept header field prefer OpenMetrics? NULL: there is none. */
 bool metrics_prefer_openmetrics(const char *accept);

@@ -114,16 +114,41 @@ static void add_limits(struct metrics_text *text, const struct config *config)
 
 /* ---- what has happened ---- */
 
+/* Alerts on these look at their growth, which is only seen if they begin at 0. */
+static const struct {
+	const char *kind;
+	enum journal_level level;
+} awaited[] = {
+    {"token_refused", JOURNAL_WARNING},
+    {"dataplane_lost", JOURNAL_ERROR},
+    {"state_not_saved", JOURNAL_ERROR},
+};
+
+static bool has_count(const struct journal *journal, const char *kind, enum journal_level level)
+{
+	const struct journal_count *count;
+	for (unsigned i = 0; (count = journal_count(journal, i)); i++)
+		if (count->level == level && strcmp(count->kind, kind) == 0)
+			return true;
+	return false;
+}
+
+static void add_event_count(struct metrics_text *text, const char *kind, enum journal_level level, uint64_t count)
+{
+	const struct metric_label labels[] = {{"kind", kind}, {"level", journal_level_name(level)}};
+	metrics_sample(text, labels, 2, count);
+}
+
 static void add_events(struct metrics_text *text, const struct journal *journal)
 {
 	const struct journal_count *count;
 	metrics_family(text, "pointsman_events", METRIC_COUNTER, NULL,
 	               "Entries of the journal since the start of control.");
-	for (unsigned i = 0; (count = journal_count(journal, i)); i++) {
-		const struct metric_label labels[] = {{"kind", count->kind},
-		                                      {"level", journal_level_name(count->level)}};
-		metrics_sample(text, labels, 2, count->count);
-	}
+	for (unsigned i = 0; (count = journal_count(journal, i)); i++)
+		add_event_count(text, count->kind, count->level, count->count);
+	for (size_t i = 0; i < sizeof(awaited) / sizeof(awaited[0]); i++)
+		if (!has_count(journal, awaited[i].kind, awaited[i].level))
+			add_event_count(text, awaited[i].kind, awaited[i].level, 0);
 }
 
 static void add_names(struct metrics_text *text, const struct unknown_names *names)

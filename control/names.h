@@ -23,10 +23,10 @@ struct pair {
 	uint16_t override; /* in hundredths, by the operator */
 	/* Of the oldest Route with this name: enum route_termination, enum route_insecure. */
 	uint8_t termination, insecure;
-	bool parked;      /* waits for a weight, because another cluster served the name first */
-	bool conflict;    /* as parked, for the namespace's sake: only an override ends it */
-	bool initial;     /* of the first list of a cluster with which the very first start began */
-	uint32_t seen;    /* the last look at the cluster that found it: see names_look */
+	bool parked;   /* waits for a weight, because another cluster served the name first */
+	bool conflict; /* as parked, for the namespace's sake: only an override ends it */
+	bool initial;  /* of the first list of a cluster with which the very first start began */
+	uint32_t seen; /* the last look at the cluster that found it: see names_look */
 	struct hold hold;
 	int64_t created;                            /* Unix ms: the oldest Route with this name; 0: unknown */
 	char namespace[OBSERVED_NAMESPACE_MAX + 1]; /* of that Route; "": unknown */
@@ -37,8 +37,8 @@ struct name {
 	uint64_t id; /* cluster_name_id */
 	struct hostname host;
 	bool wildcard;
-	bool dirty;     /* in names.dirty */
-	bool published; /* the workers have been given it, with these pairs */
+	bool dirty;          /* in names.dirty */
+	bool published;      /* the workers have been given it, with these pairs */
 	bool ordered, moved; /* for name_order.h alone */
 	uint8_t pair_count, published_count;
 	uint8_t uncounted;         /* published pairs for whose counters there is no room */
@@ -101,6 +101,17 @@ void names_touch_left_out(struct names *names);
 
 /* Begins a look at a whole cluster: returns the number that `seen` gets. */
 uint32_t names_look(struct names *names);
+
+/* A walk over such a list, which is in no order of memory, is at place `i`: fetches what it will need soon. */
+static inline void names_fetch_ahead(struct name *const *list, size_t i, size_t count)
+{
+	enum { FAR = 24, NEAR = 8 };
+	if (i + FAR < count) {
+		__builtin_prefetch(list[i + FAR]);
+		__builtin_prefetch(&list[i + FAR]->pairs);
+		__builtin_prefetch(list[i + NEAR]->pairs);
+	}
+}
 
 /* Order by name, exact names before wildcards; 0 for the same name. */
 int names_compare(const struct name *a, const struct name *b);

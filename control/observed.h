@@ -45,7 +45,7 @@ struct observed_route {
 	bool http, https;  /* served on port 80 / 443 */
 	bool weight_given; /* by annotation */
 	uint8_t weight;
-	uint8_t termination, insecure; /* enum route_termination, enum route_insecure */
+	uint8_t termination, insecure;          /* enum route_termination, enum route_insecure */
 	char warning[OBSERVED_WARNING_MAX + 1]; /* one line, e.g. of a bad annotation; "": none */
 };
 

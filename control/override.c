@@ -154,8 +154,7 @@ bool control_override_all(struct control *control, const struct override *list, 
 {
 	if (!override_changes(list, count))
 		return true;
-	struct rollback_change *change =
-	    rollback_change_create(control->state.revision + 1, clock_unix_ms(), actor);
+	struct rollback_change *change = rollback_change_create(control->state.revision + 1, clock_unix_ms(), actor);
 	bool saved = set_all(control, list, count, entry, actor, change);
 	rollback_change_release(change);
 	return saved;

@@ -270,8 +270,8 @@ static void transfer_done(void *context, CURL *easy, CURLcode code)
 	tell_ended(prober);
 }
 
-bool prober_start(struct prober *prober, const struct probe_request *request, struct probe_result *results, size_t count,
-                  void (*done)(void *context, struct probe_result *results, size_t count), void *context)
+bool prober_start(struct prober *prober, const struct probe_request *request, struct probe_result *results,
+                  size_t count, void (*done)(void *context, struct probe_result *results, size_t count), void *context)
 {
 	if (prober->probe_count >= PROBES_WAITING_MAX)
 		return false;

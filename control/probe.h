@@ -52,10 +52,10 @@ struct prober *prober_create(struct event_loop *loop);
 /* What runs ends now, with an error. Nobody may start another one. NULL is fine. */
 void prober_destroy(struct prober *prober);
 
-/* Begins. `results`: `count` router hosts, taken (from malloc). `done` is called once, from the loop, with the same array,
- * which is the callee's then. False: PROBES_WAITING_MAX others are not done; nothing was taken. */
-bool prober_start(struct prober *prober, const struct probe_request *request, struct probe_result *results, size_t count,
-                  void (*done)(void *context, struct probe_result *results, size_t count), void *context);
+/* Begins. `results`: `count` router hosts, taken (from malloc). `done` is called once, from the loop, with the same
+ * array, which is the callee's then. False: PROBES_WAITING_MAX others are not done; nothing was taken. */
+bool prober_start(struct prober *prober, const struct probe_request *request, struct probe_result *results,
+                  size_t count, void (*done)(void *context, struct probe_result *results, size_t count), void *context);
 
 /* An answer came, it is no server's error, and the certificate, if there is one, is good for the name today. */
 static inline bool probe_result_ok(const struct probe_result *result)

@@ -12,7 +12,7 @@ enum { CERTIFICATE_NAMES_MAX = 20, CERTIFICATE_DN_MAX = 400 };
 
 struct probe_certificate {
 	char subject[CERTIFICATE_DN_MAX], issuer[CERTIFICATE_DN_MAX]; /* RFC 4514 */
-	unsigned name_count;                                         /* DNS names of the subject that stand here */
+	unsigned name_count;                                          /* DNS names of the subject that stand here */
 	char names[CERTIFICATE_NAMES_MAX][HOSTNAME_MAX + 3];
 	int64_t not_before, not_after; /* Unix ms */
 	bool matches;                  /* it is for this host name, wildcards included (RFC 6125) */

@@ -30,9 +30,9 @@ enum {
 
 /* Which connections: all that fit every field that is set; all zero: every one. */
 struct queries_filter {
-	const char *cluster;  /* name; NULL: any */
-	uint64_t host;        /* cluster_host_id; 0: any */
-	uint64_t route;       /* cluster_name_id; 0: any. Connections for which there was no counter are not found by it */
+	const char *cluster; /* name; NULL: any */
+	uint64_t host;       /* cluster_host_id; 0: any */
+	uint64_t route; /* cluster_name_id; 0: any. Connections for which there was no counter are not found by it */
 	struct prefix client; /* length 0: any */
 	uint32_t min_age;     /* ms since the handshake */
 	size_t id_count;      /* of single connections, each once, at most QUERY_IDS_MAX; 0: any */

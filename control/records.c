@@ -88,8 +88,7 @@ static bool take_from(struct control *control, unsigned worker)
 {
 	struct record records[RECORDS_AT_ONCE];
 	for (unsigned taken = 0; taken < RECORDS_PER_TURN; taken += RECORDS_AT_ONCE) {
-		unsigned count =
-		    dataplane_link_receive_records(control->link, worker, records, RECORDS_AT_ONCE);
+		unsigned count = dataplane_link_receive_records(control->link, worker, records, RECORDS_AT_ONCE);
 		for (unsigned i = 0; i < count; i++)
 			hand_on(control, worker, &records[i]);
 		if (count < RECORDS_AT_ONCE)

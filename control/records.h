@@ -10,7 +10,7 @@
 struct control;
 
 enum {
-	RECORDS_PER_TURN = 1024,       /* of each worker: the loop has other things to do */
+	RECORDS_PER_TURN = 1024,          /* of each worker: the loop has other things to do */
 	REFUSED_RECORDS_PER_SECOND = 200, /* of each worker: enough for people to see what is asked for */
 };
 

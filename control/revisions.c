@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "common/utf8.h"
 #include "control/control.h"
+#include "control/control_store.h"
 #include "control/state_document.h"
 #include "control/tell.h"
 
@@ -286,7 +287,11 @@ bool revisions_before(struct control *control, const struct actor *actor, const 
 	if (!watched && newest && newest->automatic && newest->revision == control->state.revision)
 		return true;
 	utf8_copy(revision.what, sizeof(revision.what), what);
-	return keep(control, &revision, actor, watched, control->state_file.why) > 0;
+	if (keep(control, &revision, actor, watched, control->state_file.why) > 0)
+		return true;
+	control->state_file.good = false;
+	control_not_saved(control);
+	return false;
 }
 
 uint64_t revisions_save(struct control *control, const struct actor *actor, const char *name,
@@ -298,7 +303,7 @@ uint64_t revisions_save(struct control *control, const struct actor *actor, cons
 	if (id > 0)
 		tell(control->journal, actor,
 		     (struct journal_entry){
-			 .kind = "revision_saved", .object = "config", .revision = control->state.revision},
+		         .kind = "revision_saved", .object = "config", .revision = control->state.revision},
 		     "the present state is saved as revision %" PRIu64 " \"%s\"", id, name);
 	return id;
 }

@@ -19,7 +19,7 @@ struct revisions;
 enum {
 	REVISIONS_AUTOMATIC_MAX = 50, /* the oldest one goes */
 	REVISIONS_NAMED_MAX = 100,    /* more are refused */
-	REVISION_NAME_MAX = 100,
+	REVISION_NAME_MAX = 63,
 	REVISION_WHAT_MAX = 160,
 };
 

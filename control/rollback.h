@@ -15,7 +15,7 @@ struct names;
 
 /* One change of any number of routes, which share it. */
 struct rollback_change {
-	unsigned users;        /* gone with the last one */
+	unsigned users;    /* gone with the last one */
 	uint64_t revision; /* that it made */
 	int64_t at;        /* Unix ms */
 	char *by, *reason; /* owned; reason NULL: none was given */
@@ -47,8 +47,8 @@ void rollback_free(struct rollback *rollback);
 /* The cluster is gone: its number may become another's. */
 void rollback_forget_cluster(struct name *name, uint16_t cluster);
 
-/* The saved form: an array of changes, NULL if there are none, and back from the field "rollbacks"; what is not right is
- * left out, and what is about a cluster whose bit is not set in `clusters`. */
+/* The saved form: an array of changes, NULL if there are none, and back from the field "rollbacks"; what is not right
+ * is left out, and what is about a cluster whose bit is not set in `clusters`. */
 json_t *rollback_write(const struct names *names);
 void rollback_read(struct reader *reader, struct names *names, uint64_t clusters);
 

@@ -156,7 +156,7 @@ static void tell_pair(struct sampler *sampler, uint32_t slot, uint64_t active, u
 	uint64_t fresh = growth_of_owner(sampler, total, &sampler->pair_totals[slot], entry->base_total);
 	if (entry->id == 0 || slots_find(slots, entry->id) != slot)
 		return; /* of nobody knows whom */
-	history_set(sampler->control->history, HISTORY_PAIR, entry->id, (const uint64_t[]){active, fresh, 0, 0});
+	history_set_pair(sampler->control->history, entry->id, slots->notes[slot], active, fresh);
 }
 
 static void read_pairs(struct sampler *sampler)

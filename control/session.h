@@ -1,6 +1,6 @@
-/* Sessions of browsers: a cookie that says which token has logged in and until when, signed with HMAC-SHA256 and a key in
- * a file. Nothing is kept of a session: it ends when its time is over, its token goes, or the key file is removed. Pure
- * but for the key file. */
+/* Sessions of browsers: a cookie that says which token has logged in and until when, signed with HMAC-SHA256 and a key
+ * in a file. Nothing is kept of a session: it ends when its time is over, its token goes, or the key file is removed.
+ * Pure but for the key file. */
 #ifndef PM_SESSION_H
 #define PM_SESSION_H
 

@@ -39,9 +39,9 @@ struct share {
 };
 
 struct shares {
-	bool serves_http, serves_https; /* a cluster with a weight serves it there */
-	bool differ;                    /* http and https have other shares */
-	bool unserved;                  /* no connection gets anywhere */
+	bool serves_http, serves_https;  /* a cluster with a weight serves it there */
+	bool differ;                     /* http and https have other shares */
+	bool unserved;                   /* no connection gets anywhere */
 	struct share pair[CLUSTERS_MAX]; /* as in name->pairs; all 0 of those that are not present */
 };
 void share_of(const struct share_view *view, const struct name *name, struct shares *shares);

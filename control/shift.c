@@ -20,8 +20,7 @@ static bool is_left_alone(const struct shift_plan *plan, unsigned i, const struc
 {
 	const struct pair *pair = &plan->name->pairs[i];
 	enum weight_bar bar = plan->before.pair[i].weight.bar;
-	return !pair->present ||
-	       (pair->cluster != target->index && (bar == WEIGHT_PARKED || bar == WEIGHT_CONFLICT));
+	return !pair->present || (pair->cluster != target->index && (bar == WEIGHT_PARKED || bar == WEIGHT_CONFLICT));
 }
 
 static void make_weights(struct shift_plan *plan, const struct cluster *target, uint16_t percent)
@@ -74,8 +73,9 @@ static void look_at_listener(struct shift_plan *plan, const struct cluster *targ
 {
 	const char *name = target->spec->name;
 	if (served_now && !served)
-		note(plan, level, "cluster %s does not serve it on %s: what comes there goes to the other clusters alone",
-		     name, listener);
+		note(plan, level,
+		     "cluster %s does not serve it on %s: what comes there goes to the other clusters alone", name,
+		     listener);
 	if (served && hosts == 0)
 		note(plan, level, "cluster %s has no healthy router host for %s", name, listener);
 }
@@ -91,7 +91,8 @@ static void look_at_bar(struct shift_plan *plan, unsigned i, enum shift_level le
 		break;
 	case WEIGHT_CONFLICT:
 		note(plan, level,
-		     "in conflict on cluster %s: it is of namespace %s there, another cluster serves it from a different "
+		     "in conflict on cluster %s: it is of namespace %s there, another cluster serves it from a "
+		     "different "
 		     "one",
 		     name, pair->namespace);
 		break;
@@ -150,7 +151,7 @@ static void look_at_what_is_left(struct shift_plan *plan)
 	}
 	if ((http_now && !http) || (https_now && !https))
 		note(plan, SHIFT_RED, "no cluster with a healthy router host would be left for it on %s",
-		     !(http_now && !http)    ? "https"
+		     !(http_now && !http)     ? "https"
 		     : !(https_now && !https) ? "http"
 		                              : "http and https");
 }
@@ -180,10 +181,11 @@ void shift_plan_make(struct shift_plan *plan, const struct share_view *view, con
 	if (!served)
 		note(plan, SHIFT_RED, "cluster %s does not have this route", target->spec->name);
 	else
-		note(plan, SHIFT_RED,
-		     "no other cluster has a weight above 0 here, so the other %s %% would have nowhere to go: shift to "
-		     "another cluster instead",
-		     hundredths_text(HUNDREDTHS_ALL - percent, rest));
+		note(
+		    plan, SHIFT_RED,
+		    "no other cluster has a weight above 0 here, so the other %s %% would have nowhere to go: shift to "
+		    "another cluster instead",
+		    hundredths_text(HUNDREDTHS_ALL - percent, rest));
 }
 
 /* ---- rollbacks ---- */
@@ -234,8 +236,9 @@ static json_t *side_json(const struct shift_plan *plan, bool after)
 		if (after && plan->weights[i] >= 0)
 			weight = (unsigned)plan->weights[i];
 		json_array_append_new(
-		    array, json_pack("{s:s, s:o, s:o}", "cluster", spec_of(plan, i)->name, "weight", hundredths_json(weight),
-		                     "share", hundredths_json(after ? plan->after[i] : plan->before.pair[i].planned)));
+		    array,
+		    json_pack("{s:s, s:o, s:o}", "cluster", spec_of(plan, i)->name, "weight", hundredths_json(weight),
+		              "share", hundredths_json(after ? plan->after[i] : plan->before.pair[i].planned)));
 	}
 	return array;
 }
@@ -248,6 +251,6 @@ json_t *shift_plan_json(const struct shift_plan *plan)
 	for (unsigned i = 0; i < plan->note_count; i++)
 		json_array_append_new(notes, json_string(plan->notes[i]));
 	return json_pack("{s:s, s:s, s:o, s:o, s:o}", "host",
-	                 name_format(&plan->name->host, plan->name->wildcard, text), "level", levels[plan->level], "notes",
-	                 notes, "before", side_json(plan, false), "after", side_json(plan, true));
+	                 name_format(&plan->name->host, plan->name->wildcard, text), "level", levels[plan->level],
+	                 "notes", notes, "before", side_json(plan, false), "after", side_json(plan, true));
 }

@@ -1,9 +1,9 @@
 /* What it would do to a route to give a cluster a percentage of its new connections: the weights that it takes, the
  * shares before and after, and what speaks against it. Pure; carries nothing out.
  *
- * The cluster gets the percentage as its weight, the others what is left in the proportion of their weights now, so that
- * all weights together are 100. Where the route is parked or in conflict it stays so, except on the cluster that the
- * shift is to. */
+ * The cluster gets the percentage as its weight, the others what is left in the proportion of their weights now, so
+ * that all weights together are 100. Where the route is parked or in conflict it stays so, except on the cluster that
+ * the shift is to. */
 #ifndef PM_SHIFT_H
 #define PM_SHIFT_H
 

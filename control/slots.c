@@ -56,9 +56,10 @@ void slots_init(struct slots *slots, struct shared_directory_entry *entries, uin
 	*slots = (struct slots){.entries = entries, .count = count, .usage = usage, .context = context};
 	slots->bucket_mask = buckets - 1;
 	slots->revisions = calloc(count + 1u, sizeof(*slots->revisions));
+	slots->notes = calloc(count + 1u, sizeof(*slots->notes));
 	slots->next = calloc(count + 1u, sizeof(*slots->next));
 	slots->buckets = malloc(buckets * sizeof(*slots->buckets));
-	if (!slots->revisions || !slots->next || !slots->buckets)
+	if (!slots->revisions || !slots->notes || !slots->next || !slots->buckets)
 		abort();
 	memset(slots->buckets, 0xff, buckets * sizeof(*slots->buckets));
 	for (uint32_t slot = 0; slot < count; slot++)
@@ -69,6 +70,7 @@ void slots_init(struct slots *slots, struct shared_directory_entry *entries, uin
 void slots_free(struct slots *slots)
 {
 	free(slots->revisions);
+	free(slots->notes);
 	free(slots->next);
 	free(slots->buckets);
 	*slots = (struct slots){0};
@@ -124,7 +126,13 @@ static void give(struct slots *slots, uint32_t slot, uint64_t id)
 	entry->base_refused = new.base_refused;
 	atomic_signal_fence(memory_order_seq_cst);
 	entry->crc = new.crc;
+	slots->notes[slot] = 0;
 	link_slot(slots, slot);
+}
+
+void slots_note(struct slots *slots, uint32_t slot, uint64_t note)
+{
+	slots->notes[slot] = note;
 }
 
 void slots_update(struct slots *slots, uint64_t revision, uint64_t applied)

@@ -23,6 +23,7 @@ struct slots {
 
 	/* By slot: the last table that had it, SLOT_IN_TABLE for the present one; 0: none since slots_init. */
 	uint64_t *revisions;
+	uint64_t *notes; /* by slot: slots_note; 0: none */
 	uint32_t *buckets, *next;
 	uint32_t bucket_mask;
 	uint32_t fresh; /* slots from here on may never have been used */
@@ -48,6 +49,9 @@ void slots_update(struct slots *slots, uint64_t revision, uint64_t applied);
 void slots_release(struct slots *slots, uint64_t id);
 /* The slot of an object in that table; a new object gets one. SLOT_NONE: no slot is free (now). */
 uint32_t slots_take(struct slots *slots, uint64_t id);
+
+/* What the caller wants to find again with the slot, until this process ends or the slot has another owner. */
+void slots_note(struct slots *slots, uint32_t slot, uint64_t note);
 
 /* The slot of an object, or SLOT_NONE. */
 uint32_t slots_find(const struct slots *slots, uint64_t id);

@@ -95,7 +95,8 @@ struct health *state_host(const struct state *state, uint64_t id, struct cluster
 bool state_others_up(const struct cluster *cluster, const struct health *except)
 {
 	for (size_t i = 0; i < cluster->spec->host_count; i++)
-		if (&cluster->health[i] != except && cluster->health[i].state == HEALTH_UP)
+		if (&cluster->health[i] != except && cluster->health[i].state == HEALTH_UP &&
+		    !host_modes_find(&cluster->modes, cluster->spec->hosts[i].id))
 			return true;
 	return false;
 }
@@ -393,9 +394,13 @@ json_t *state_write(const struct state *state, const struct state_change *change
 	}
 	if (change && change->spec)
 		append_cluster(array, state, before ? before->index : free_index(state), before, change->spec,
-		               change->pushed_at, change->drain ? change->drain : before ? &before->drain : NULL);
-	return json_pack("{s:I, s:o, s:o*}", "revision", (json_int_t)(state->revision + (change ? 1 : 0)), "clusters",
-	                 array, "rollbacks", rollback_write(&state->names));
+		               change->pushed_at,
+		               change->drain ? change->drain
+		               : before      ? &before->drain
+		                             : NULL);
+	return json_pack("{s:I, s:o, s:o*, s:o*}", "revision", (json_int_t)(state->revision + (change ? 1 : 0)),
+	                 "clusters", array, "rollbacks", rollback_write(&state->names), "untouched",
+	                 state->untouched ? json_true() : NULL);
 }
 
 static void read_cluster(struct state *state, json_t *value, const char *at, size_t i, uint64_t now,
@@ -444,6 +449,7 @@ bool state_read(struct state *state, json_t *value, const char *path, uint64_t n
 	for (unsigned i = 0; i < CLUSTERS_MAX; i++)
 		known |= (uint64_t)(state->clusters[i] != NULL) << i;
 	rollback_read(&reader, &state->names, known);
+	reader_bool(&reader, "untouched", &state->untouched);
 	state->revision = revision;
 	if (faults->count > 0)
 		state_free(state);
@@ -457,8 +463,8 @@ static json_t *write_host_health(const struct health *health)
 		const struct health_change *change = &health->changes[i];
 		json_array_append_new(changes,
 		                      json_pack("{s:s, s:s, s:i, s:I}", "state", health_state_name(change->state),
-		                                "last", check_kind_name(change->why.kind), "detail",
-		                                change->why.detail, "changed_at", (json_int_t)change->at));
+		                                "last", check_kind_name(change->why.kind), "detail", change->why.detail,
+		                                "changed_at", (json_int_t)change->at));
 	}
 	return json_pack("{s:s, s:s, s:i, s:I, s:o}", "state", health_state_name(health->state), "last",
 	                 check_kind_name(health->last.kind), "detail", health->last.detail, "changed_at",

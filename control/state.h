@@ -56,6 +56,7 @@ struct host_place {
 
 struct state {
 	uint64_t revision;                      /* one up with every change that is saved */
+	bool untouched;                         /* it began with the configuration, and no operator has changed it */
 	struct cluster *clusters[CLUSTERS_MAX]; /* by index; NULL: free */
 	struct host_place *places;              /* sorted by id */
 	size_t host_count;
@@ -79,7 +80,7 @@ struct cluster *state_cluster(const struct state *state, const char *name);
 struct cluster *state_cluster_by_key(const struct state *state, const char *key);
 /* A host by its id; NULL: there is none. `*cluster` is its cluster. */
 struct health *state_host(const struct state *state, uint64_t id, struct cluster **cluster, struct host_spec **host);
-/* True if another host of the cluster than `except` is UP. */
+/* True if another host of the cluster than `except` is UP, and the operator wants it to serve. */
 bool state_others_up(const struct cluster *cluster, const struct health *except);
 
 /* True for the addresses of listeners and of the source pool. */

@@ -69,10 +69,9 @@ static void compare_values(struct lines *lines, const char *cluster, const char 
 		return;
 	}
 	json_object_foreach((json_t *)(uintptr_t)now, field, value)
-		compare_field(lines, cluster, path, field, now, then);
-	json_object_foreach((json_t *)(uintptr_t)then, field, value)
-		if (!json_object_get(now, field))
-			compare_field(lines, cluster, path, field, now, then);
+	    compare_field(lines, cluster, path, field, now, then);
+	json_object_foreach((json_t *)(uintptr_t)then, field, value) if (!json_object_get(now, field))
+	    compare_field(lines, cluster, path, field, now, then);
 }
 
 /* All but hosts and routes, which have lines of their own. */
@@ -181,10 +180,8 @@ static void compare_modes(struct lines *lines, const char *cluster, const json_t
 			add(lines, "cluster %s: router host %s: %s -> %s", cluster, host, json_string_value(mode),
 			    other ? other : "enabled");
 	}
-	json_object_foreach(b, host, mode)
-		if (!json_object_get(a, host))
-			add(lines, "cluster %s: router host %s: enabled -> %s", cluster, host,
-			    json_string_value(mode));
+	json_object_foreach(b, host, mode) if (!json_object_get(a, host))
+	    add(lines, "cluster %s: router host %s: enabled -> %s", cluster, host, json_string_value(mode));
 	json_decref(a);
 	json_decref(b);
 }

@@ -30,10 +30,10 @@ json_t *state_document(const struct state *state, bool watched)
 	json_t *document = state_write(state, NULL);
 	const json_t *clusters = json_object_get(document, "clusters");
 	json_object_del(document, "rollbacks");
+	json_object_del(document, "untouched");
 	for (size_t i = 0; i < json_array_size(clusters); i++) {
 		json_t *entry = json_array_get(clusters, i);
-		const struct cluster *cluster =
-		    state->clusters[json_integer_value(json_object_get(entry, "index"))];
+		const struct cluster *cluster = state->clusters[json_integer_value(json_object_get(entry, "index"))];
 		if (cluster->spec->source != SOURCE_WATCH)
 			continue;
 		/* In the state file this is the part of the cluster's own file. */
@@ -110,6 +110,7 @@ static json_t *fit(const struct state *state, const json_t *document)
 	if (array)
 		json_object_set(copy, "clusters", entries);
 	json_object_del(copy, "rollbacks");
+	json_object_del(copy, "untouched");
 	json_decref(entries);
 	return copy;
 }
@@ -206,6 +207,16 @@ static bool save_watched(struct control *control, struct state *next, const json
 	return true;
 }
 
+/* They do not come after all. */
+static void forget_watched(const struct control *control, const struct state *next)
+{
+	for (unsigned i = 0; i < CLUSTERS_MAX; i++) {
+		const struct cluster *cluster = next->clusters[i];
+		if (cluster && cluster->spec->source == SOURCE_WATCH && !stays(&control->state, cluster))
+			watchers_forget_cluster(control, cluster->spec->name);
+	}
+}
+
 static void remove_others(struct state *state, const struct state *next)
 {
 	for (unsigned i = 0; i < CLUSTERS_MAX; i++) {
@@ -220,8 +231,8 @@ static void put_cluster(struct control *control, struct cluster *wanted, const j
 {
 	struct state *state = &control->state;
 	const struct cluster *present = state_cluster(state, wanted->spec->name);
-	bool observed = present && cluster_hosts_are_observed(wanted->spec) &&
-	                cluster_hosts_are_observed(present->spec);
+	bool observed =
+	    present && cluster_hosts_are_observed(wanted->spec) && cluster_hosts_are_observed(present->spec);
 	struct cluster_spec *settings = cluster_copy_settings(wanted->spec);
 	struct cluster_spec *spec = cluster_with_owned(settings, observed ? present->spec : wanted->spec);
 	bool stayed = present != NULL;
@@ -285,8 +296,7 @@ static void set_parked(struct control *control, const json_t *document)
 		struct json_faults faults = {0};
 		struct reader reader;
 		json_t *entry = json_array_get(array, i);
-		const char *name =
-		    json_string_value(json_object_get(json_object_get(entry, "cluster"), "name"));
+		const char *name = json_string_value(json_object_get(json_object_get(entry, "cluster"), "name"));
 		struct cluster *cluster = state_cluster(&control->state, name);
 		struct names *names = &control->state.names;
 		for (struct name *each = cluster->spec->source == SOURCE_WATCH ? NULL : names_next(names, NULL); each;
@@ -328,12 +338,15 @@ bool state_document_apply(struct control *control, const json_t *document, uint6
 		next.revision = revision;
 		good = good && control_save_document(control, state_write(&next, NULL));
 	}
+	if (!good)
+		forget_watched(control, &next);
 	if (good) {
 		remove_others(state, &next);
 		put_clusters(control, &next, document);
 		set_parked(control, document);
 		set_overrides(&state->names, &next.names);
 		state->revision = revision;
+		state->untouched = false;
 		mark_drains(state);
 		watchers_refresh(&control->watchers);
 		watchers_save(&control->watchers);

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Version 2 added to what version 1 says, so both are read. */
-enum { STATE_FILE_VERSION = 2, STATE_FILE_VERSION_OLDEST = 1, STATE_FILE_TEXT_MAX = 400 };
+/* Each version added to what the ones before say, so all are read. */
+enum { STATE_FILE_VERSION = 3, STATE_FILE_VERSION_OLDEST = 1, STATE_FILE_TEXT_MAX = 400 };
 
 enum state_file_result {
 	STATE_FILE_OK,

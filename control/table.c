@@ -107,6 +107,8 @@ static bool add_share(struct build *build, struct message_route *route, const st
 {
 	const struct cluster_spec *cluster = build->state->clusters[pair->cluster]->spec;
 	uint32_t slot = slots_take(build->pairs, pair_id);
+	if (slot != SLOT_NONE)
+		slots_note(build->pairs, slot, route->id);
 	route->shares[route->share_count++] = (struct message_share){
 	    .pair = slot,
 	    .cluster = pair->cluster,
@@ -159,7 +161,8 @@ static void add_all_routes(struct build *build)
 	struct name **left = allocate(count, sizeof(struct name *));
 	size_t room = count < build->routes_max ? count : build->routes_max;
 	table->routes = allocate(room, sizeof(*table->routes));
-	memcpy(left, ordered, count * sizeof(struct name *));
+	if (count > 0)
+		memcpy(left, ordered, count * sizeof(struct name *));
 	for (int published = 1; published >= 0; published--) {
 		for (size_t i = 0; i < count; i++) {
 			if (!left[i] || left[i]->published != published)

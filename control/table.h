@@ -32,8 +32,8 @@ struct table {
 	size_t hosts_left_out, pairs_left_out, routes_left_out;
 };
 
-/* True if router host `i` of the cluster may get new connections: it is healthy, the operator allows it, and its pods or the lack of others do, too
- * it. */
+/* True if router host `i` of the cluster may get new connections: it is healthy, the operator allows it, and its pods
+ * or the lack of others do, too it. */
 bool table_elects(const struct cluster *cluster, size_t i);
 
 /* `applied`: the revision that all workers have applied, for slots_begin. `routes_max`: what the dataplane takes.

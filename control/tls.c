@@ -2,54 +2,38 @@
 #include "control/tls.h"
 
 #include <errno.h>
-#include <gnutls/gnutls.h>
+#include <gnutls/crypto.h>
 #include <gnutls/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum {
-	CHAIN_MAX = 16,
-	PEM_MAX = 1 << 20,
-	RETIRED_MS = 60000, /* longer than any handshake may take */
-	TLS_PATH_MAX = 256,
-};
+enum { PEM_MAX = 1 << 20, TLS_PATH_MAX = 256 };
 
-/* What was read at one time. */
-struct pair {
-	struct pair *next;
-	uint64_t retired_at; /* monotonic ms */
-	unsigned count;
-	gnutls_pcert_st chain[CHAIN_MAX];
-	gnutls_privkey_t key;
+/* What GnuTLS holds to be secure, of the versions that have no known flaws. */
+static const char priority[] = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
+
+struct tls_certificate {
+	unsigned references;
+	gnutls_certificate_credentials_t credentials;
 };
 
 struct tls {
-	struct pair *current, *retired;
+	struct tls_certificate *current;
 	char certificate[TLS_PATH_MAX], key[TLS_PATH_MAX];
 	struct stat certificate_seen, key_seen;
 };
 
-/* GnuTLS gives its callback nothing to tell several admin APIs apart, and a process has one. */
-static struct tls *served;
+/* ---- reading ---- */
 
-static void pair_free(struct pair *pair)
-{
-	for (unsigned i = 0; i < pair->count; i++)
-		gnutls_pcert_deinit(&pair->chain[i]);
-	if (pair->key)
-		gnutls_privkey_deinit(pair->key);
-	free(pair);
-}
-
-/* The bytes of a file; NULL: `why`. */
-static unsigned char *load(const char *path, gnutls_datum_t *out, char why[static TLS_WHY_MAX])
+/* The bytes of a file; false: `why`. */
+static bool load(const char *path, gnutls_datum_t *out, char why[static TLS_WHY_MAX])
 {
 	FILE *file = fopen(path, "re");
 	if (!file) {
 		snprintf(why, TLS_WHY_MAX, "%s: cannot be opened: %s", path, strerror(errno));
-		return NULL;
+		return false;
 	}
 	out->data = malloc(PEM_MAX);
 	if (!out->data)
@@ -58,81 +42,74 @@ static unsigned char *load(const char *path, gnutls_datum_t *out, char why[stati
 	bool good = !ferror(file) && out->size < PEM_MAX;
 	fclose(file);
 	if (good)
-		return out->data;
+		return true;
 	snprintf(why, TLS_WHY_MAX, "%s: cannot be read, or has more than 1 MiB", path);
 	free(out->data);
-	return NULL;
+	return false;
 }
 
-static void forget(gnutls_datum_t *data)
-{
-	gnutls_memset(data->data, 0, data->size);
-	free(data->data);
-}
-
-static bool read_chain(struct pair *pair, const char *path, char why[static TLS_WHY_MAX])
+static bool read_chain(const char *path, gnutls_x509_crt_t **chain, unsigned *count, char why[static TLS_WHY_MAX])
 {
 	gnutls_datum_t pem;
-	unsigned count = CHAIN_MAX;
 	if (!load(path, &pem, why))
 		return false;
-	int result = gnutls_pcert_list_import_x509_raw(pair->chain, &count, &pem, GNUTLS_X509_FMT_PEM,
-	                                               GNUTLS_X509_CRT_LIST_FAIL_IF_UNSORTED);
+	int result = gnutls_x509_crt_list_import2(chain, count, &pem, GNUTLS_X509_FMT_PEM,
+	                                          GNUTLS_X509_CRT_LIST_FAIL_IF_UNSORTED);
 	free(pem.data);
-	if (result == 0)
-		pair->count = count;
-	else
+	if (result < 0)
 		snprintf(why, TLS_WHY_MAX,
-		         "%s: %s: it must be PEM, the server's certificate first, then those that signed it (%d at most)",
-		         path, gnutls_strerror(result), CHAIN_MAX);
-	return result == 0;
+		         "%s: %s; expected PEM, the server's certificate first, then those that signed it", path,
+		         gnutls_strerror(result));
+	return result >= 0;
 }
 
-static bool read_key(struct pair *pair, const char *path, char why[static TLS_WHY_MAX])
+static bool read_key(const char *path, gnutls_x509_privkey_t key, char why[static TLS_WHY_MAX])
 {
 	gnutls_datum_t pem;
 	if (!load(path, &pem, why))
 		return false;
-	int result = gnutls_privkey_init(&pair->key);
-	if (result == 0)
-		result = gnutls_privkey_import_x509_raw(pair->key, &pem, GNUTLS_X509_FMT_PEM, NULL, 0);
-	forget(&pem);
-	if (result != 0)
-		snprintf(why, TLS_WHY_MAX, "%s: %s: it must be a private key in PEM without a password", path,
+	int result = gnutls_x509_privkey_import2(key, &pem, GNUTLS_X509_FMT_PEM, NULL, 0);
+	gnutls_memset(pem.data, 0, pem.size);
+	free(pem.data);
+	if (result < 0)
+		snprintf(why, TLS_WHY_MAX, "%s: %s; expected a private key in PEM without a password", path,
 		         gnutls_strerror(result));
-	return result == 0;
+	return result >= 0;
 }
 
-/* Do key and certificate belong together? */
-static bool fits(const struct pair *pair)
+static struct tls_certificate *certificate_create(gnutls_x509_crt_t *chain, unsigned count, gnutls_x509_privkey_t key)
 {
-	unsigned char of_key[64], of_certificate[64];
-	size_t key_len = sizeof(of_key), certificate_len = sizeof(of_certificate);
-	gnutls_pubkey_t public;
-	if (gnutls_pubkey_init(&public) != 0)
+	struct tls_certificate *certificate = calloc(1, sizeof(*certificate));
+	if (!certificate || gnutls_certificate_allocate_credentials(&certificate->credentials) != 0)
 		abort();
-	bool same =
-	    gnutls_pubkey_import_privkey(public, pair->key, 0, 0) == 0 &&
-	    gnutls_pubkey_get_key_id(public, GNUTLS_KEYID_USE_SHA256, of_key, &key_len) == 0 &&
-	    gnutls_pubkey_get_key_id(pair->chain[0].pubkey, GNUTLS_KEYID_USE_SHA256, of_certificate,
-	                             &certificate_len) == 0 &&
-	    key_len == certificate_len && memcmp(of_key, of_certificate, key_len) == 0;
-	gnutls_pubkey_deinit(public);
-	return same;
-}
-
-static struct pair *read_pair(const char *certificate, const char *key, char why[static TLS_WHY_MAX])
-{
-	struct pair *pair = calloc(1, sizeof(*pair));
-	if (!pair)
-		abort();
-	if (read_chain(pair, certificate, why) && read_key(pair, key, why)) {
-		if (fits(pair))
-			return pair;
-		snprintf(why, TLS_WHY_MAX, "%s is not the key of %s", key, certificate);
-	}
-	pair_free(pair);
+	certificate->references = 1;
+	if (gnutls_certificate_set_x509_key(certificate->credentials, chain, (int)count, key) >= 0)
+		return certificate;
+	tls_release(certificate);
 	return NULL;
+}
+
+static struct tls_certificate *read_pair(const char *certificate_path, const char *key_path,
+                                         char why[static TLS_WHY_MAX])
+{
+	gnutls_x509_crt_t *chain;
+	gnutls_x509_privkey_t key;
+	unsigned count;
+	struct tls_certificate *certificate = NULL;
+	if (!read_chain(certificate_path, &chain, &count, why))
+		return NULL;
+	if (gnutls_x509_privkey_init(&key) != 0)
+		abort();
+	if (read_key(key_path, key, why)) {
+		certificate = certificate_create(chain, count, key);
+		if (!certificate)
+			snprintf(why, TLS_WHY_MAX, "%s is not the key of %s", key_path, certificate_path);
+	}
+	gnutls_x509_privkey_deinit(key);
+	for (unsigned i = 0; i < count; i++)
+		gnutls_x509_crt_deinit(chain[i]);
+	gnutls_free(chain);
+	return certificate;
 }
 
 /* ---- changes ---- */
@@ -179,32 +156,14 @@ struct tls *tls_open(const char *certificate, const char *key, char why[static T
 	return NULL;
 }
 
-static void free_retired(struct tls *tls, uint64_t before)
+enum tls_result tls_refresh(struct tls *tls, const char *certificate, const char *key, char why[static TLS_WHY_MAX])
 {
-	struct pair **link = &tls->retired;
-	while (*link) {
-		struct pair *pair = *link;
-		if (pair->retired_at > before) {
-			link = &pair->next;
-			continue;
-		}
-		*link = pair->next;
-		pair_free(pair);
-	}
-}
-
-enum tls_result tls_refresh(struct tls *tls, const char *certificate, const char *key, uint64_t now,
-                            char why[static TLS_WHY_MAX])
-{
-	free_retired(tls, now > RETIRED_MS ? now - RETIRED_MS : 0);
 	if (!moved(tls, certificate, key))
 		return TLS_SAME;
-	struct pair *pair = read_pair(certificate, key, why);
+	struct tls_certificate *pair = read_pair(certificate, key, why);
 	if (!pair)
 		return TLS_BROKEN;
-	tls->current->retired_at = now;
-	tls->current->next = tls->retired;
-	tls->retired = tls->current;
+	tls_release(tls->current);
 	tls->current = pair;
 	return TLS_CHANGED;
 }
@@ -213,29 +172,39 @@ void tls_close(struct tls *tls)
 {
 	if (!tls)
 		return;
-	if (served == tls)
-		served = NULL;
-	free_retired(tls, UINT64_MAX);
-	pair_free(tls->current);
+	tls_release(tls->current);
 	free(tls);
 }
 
-void tls_serve(struct tls *tls)
+/* ---- use ---- */
+
+struct tls_certificate *tls_take(struct tls *tls)
 {
-	served = tls;
+	tls->current->references++;
+	return tls->current;
 }
 
-int tls_retrieve(gnutls_session_t session, const struct gnutls_cert_retr_st *info, gnutls_pcert_st **certificates,
-                 unsigned *count, gnutls_ocsp_data_st **ocsp, unsigned *ocsp_count, gnutls_privkey_t *key,
-                 unsigned *flags)
+void tls_release(struct tls_certificate *certificate)
 {
-	if (!served)
-		return -1;
-	*certificates = served->current->chain;
-	*count = served->current->count;
-	*key = served->current->key;
-	*ocsp = NULL;
-	*ocsp_count = 0;
-	*flags = 0; /* they stay ours */
-	return 0;
+	if (--certificate->references > 0)
+		return;
+	gnutls_certificate_free_credentials(certificate->credentials);
+	free(certificate);
+}
+
+gnutls_certificate_credentials_t tls_credentials(const struct tls_certificate *certificate)
+{
+	return certificate->credentials;
+}
+
+gnutls_session_t tls_session(const struct tls_certificate *certificate)
+{
+	gnutls_session_t session;
+	if (gnutls_init(&session, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL) != 0)
+		return NULL;
+	if (gnutls_priority_set_direct(session, priority, NULL) == 0 &&
+	    gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, certificate->credentials) == 0)
+		return session;
+	gnutls_deinit(session);
+	return NULL;
 }

@@ -214,7 +214,8 @@ static void put_line(FILE *file, const struct token *token)
 	hex_write(token->hash, TOKEN_HASH_LEN, hash);
 	time_write(token->created_at, created);
 	/* No field can hold a quote. */
-	fprintf(file, "{\"name\": \"%s\", \"role\": \"%s\", \"id\": \"%s\", \"sha256\": \"%s\", \"created_at\": \"%s\"}\n",
+	fprintf(file,
+	        "{\"name\": \"%s\", \"role\": \"%s\", \"id\": \"%s\", \"sha256\": \"%s\", \"created_at\": \"%s\"}\n",
 	        token->name, role_name(token->role), token->id, hash, created);
 }
 
@@ -282,12 +283,14 @@ bool tokens_add(struct tokens *tokens, const char *name, enum role role, int64_t
 	struct token token = {.role = role, .created_at = now_ms / 1000 * 1000};
 	uint8_t bytes[SECRET_BYTES], id[TOKEN_ID_MAX / 2];
 	if (!token_name_valid(name)) {
-		snprintf(why, TOKENS_TEXT_MAX, "the name of a token is 1 to 63 letters, digits, '-', '_' or '.', beginning "
-		                               "with a letter or digit");
+		snprintf(why, TOKENS_TEXT_MAX,
+		         "the name of a token is 1 to 63 letters, digits, '-', '_' or '.', beginning "
+		         "with a letter or digit");
 		return false;
 	}
 	if (tokens_find_name(tokens, name)) {
-		snprintf(why, TOKENS_TEXT_MAX, "there is a token %s already: remove it first, or take another name", name);
+		snprintf(why, TOKENS_TEXT_MAX, "there is a token %s already: remove it first, or take another name",
+		         name);
 		return false;
 	}
 	if (tokens->count == TOKENS_MAX) {

@@ -1,7 +1,8 @@
-/* The file of tokens: who may use the admin API, with which role. A line for each token, a JSON object: {"name": "anna",
- * "role": "admin", "id": "5f2b1c7e9a0d3344", "sha256": "<64 hex digits>", "created_at": "2026-01-31T08:00:00Z"}. The token
- * itself stands nowhere: it is shown once, when it is made. Knows no HTTP and nothing of control, so that the command
- * line can write the first token. One thread; other processes are kept out by tokens_lock. */
+/* The file of tokens: who may use the admin API, with which role. A line for each token, a JSON object: {"name":
+ * "anna", "role": "admin", "id": "5f2b1c7e9a0d3344", "sha256": "<64 hex digits>", "created_at":
+ * "2026-01-31T08:00:00Z"}. The token itself stands nowhere: it is shown once, when it is made. Knows no HTTP and
+ * nothing of control, so that the command line can write the first token. One thread; other processes are kept out by
+ * tokens_lock. */
 #ifndef PM_TOKENS_H
 #define PM_TOKENS_H
 
@@ -39,8 +40,8 @@ void tokens_free(struct tokens *tokens);
 
 enum tokens_result { TOKENS_OK, TOKENS_NONE, TOKENS_BROKEN };
 
-/* Reads the file into `out`, which must be empty. TOKENS_NONE: there is no file. TOKENS_BROKEN: `why` says what is wrong
- * (one line names the file), `out` is empty. A file that others may write is broken. */
+/* Reads the file into `out`, which must be empty. TOKENS_NONE: there is no file. TOKENS_BROKEN: `why` says what is
+ * wrong (one line names the file), `out` is empty. A file that others may write is broken. */
 enum tokens_result tokens_read(const char *path, struct tokens *out, char why[static TOKENS_TEXT_MAX]);
 /* The same from text. */
 bool tokens_parse(const char *text, size_t len, const char *path, struct tokens *out, char why[static TOKENS_TEXT_MAX]);

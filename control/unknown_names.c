@@ -62,7 +62,8 @@ struct refused {
 	uint64_t hash, source;
 };
 
-/* The place of the entry, or NONE; then `*place` is where a new one goes: behind the others or instead of an old one. */
+/* The place of the entry, or NONE; then `*place` is where a new one goes: behind the others or instead of an old one.
+ */
 static size_t find(const struct unknown_names *names, const struct refused *refused, size_t *place)
 {
 	size_t oldest = NONE, oldest_of_source = NONE, of_source = 0;

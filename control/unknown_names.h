@@ -1,6 +1,6 @@
 /* The names that were asked for and refused: the last ones, each with how often, when, and by whom, for the people who
- * look for a forgotten route or a scanner. A name, the reason and the listener together are one entry. Bounded, also for
- * each source network, so that one scanner cannot push out what others asked for. Pure memory; one thread. */
+ * look for a forgotten route or a scanner. A name, the reason and the listener together are one entry. Bounded, also
+ * for each source network, so that one scanner cannot push out what others asked for. Pure memory; one thread. */
 #ifndef PM_UNKNOWN_NAMES_H
 #define PM_UNKNOWN_NAMES_H
 
@@ -31,8 +31,8 @@ struct unknown_names;
 struct unknown_names *unknown_names_create(void);
 void unknown_names_free(struct unknown_names *names);
 
-/* A connection that was refused by the listener of that name. A new entry takes the place of the one of its network that is out of use longest if
- * that has UNKNOWN_NAMES_OF_SOURCE, else of all. */
+/* A connection that was refused by the listener of that name. A new entry takes the place of the one of its network
+ * that is out of use longest if that has UNKNOWN_NAMES_OF_SOURCE, else of all. */
 void unknown_names_take(struct unknown_names *names, const struct record_connection *connection, const char *listener,
                         int64_t at);
 

@@ -112,10 +112,10 @@ static void read_route(struct state *state, const struct cluster *cluster, json_
 	json_t *held = NULL;
 	struct hostname host;
 	bool wildcard;
-	if (json_unpack(value, "{s:s, s?i, s:b, s:b, s:I, s?s, s?b, s?b, s?b, s?o, s?s, s?i, s?i}", "host", &text, "weight",
-	                &weight, "http", &http, "https", &https, "created", &created, "namespace", &namespace, "parked",
-	                &parked, "conflict", &conflict, "initial", &initial, "held", &held, "warning", &warning, "termination",
-	                &termination, "insecure", &insecure) != 0 ||
+	if (json_unpack(value, "{s:s, s?i, s:b, s:b, s:I, s?s, s?b, s?b, s?b, s?o, s?s, s?i, s?i}", "host", &text,
+	                "weight", &weight, "http", &http, "https", &https, "created", &created, "namespace", &namespace,
+	                "parked", &parked, "conflict", &conflict, "initial", &initial, "held", &held, "warning",
+	                &warning, "termination", &termination, "insecure", &insecure) != 0 ||
 	    !name_parse(text, &host, &wildcard) || weight > WEIGHT_MAX || strlen(namespace) > OBSERVED_NAMESPACE_MAX)
 		return;
 	struct name *name = names_add(&state->names, &host, wildcard);

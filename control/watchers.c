@@ -115,7 +115,7 @@ bool watchers_save_now(const struct control *control, const struct state *state,
 	return !cluster->unsaved;
 }
 
-static void forget_file(const struct control *control, const char *cluster)
+void watchers_forget_cluster(const struct control *control, const char *cluster)
 {
 	static const char *const suffixes[] = {"", ".previous"};
 	char path[WATCH_PATH_MAX], name[WATCH_PATH_MAX + 16];
@@ -131,7 +131,7 @@ void watchers_forget(const struct control *control)
 	for (unsigned i = 0; i < CLUSTERS_MAX; i++) {
 		const struct cluster *cluster = control->state.clusters[i];
 		if (cluster && cluster->spec->source == SOURCE_WATCH)
-			forget_file(control, cluster->spec->name);
+			watchers_forget_cluster(control, cluster->spec->name);
 	}
 }
 
@@ -243,7 +243,7 @@ void watchers_refresh(struct watchers *watchers)
 		if (watcher->source && !(same && !cluster->watch_changed))
 			stop(watcher);
 		if (!same && watcher->name[0] != '\0' && !state_cluster(&watchers->control->state, watcher->name)) {
-			forget_file(watchers->control, watcher->name);
+			watchers_forget_cluster(watchers->control, watcher->name);
 			watcher->name[0] = '\0';
 		}
 		if (watched && !watcher->source)

@@ -32,6 +32,8 @@ struct watchers {
 
 /* Removes what another state has left of the watched clusters of this one. */
 void watchers_forget(const struct control *control);
+/* The same of one that does not come. */
+void watchers_forget_cluster(const struct control *control, const char *cluster);
 /* Reads what was saved of the watched clusters of the state. */
 void watchers_load(struct control *control);
 /* Begins to watch. */

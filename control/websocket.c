@@ -53,8 +53,8 @@ struct websocket_client {
 
 	const uint8_t *early; /* what came with the handshake */
 	size_t early_len;
-	size_t read_left; /* in this turn */
-	unsigned messages; /* in this second */
+	size_t read_left;                         /* in this turn */
+	unsigned messages;                        /* in this second */
 	uint64_t heard_at, pinged_at, leaving_at; /* monotonic ms; leaving_at 0: we have not said good-bye */
 	bool dead;                                /* to be forgotten */
 

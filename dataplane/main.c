@@ -369,6 +369,7 @@ int main(int argc, char **argv)
 	dataplane.config = read_config(argc, argv);
 	if (!dataplane.config || !realpath(argv[2], dataplane.config_path))
 		return EXIT_FAILURE;
+	log_format(dataplane.config->log.json);
 	while (started < STEPS && steps[started].start(&dataplane))
 		started++;
 	bool fine = started == STEPS;

@@ -76,5 +76,6 @@ void reconfigure(struct dataplane *dataplane)
 		config_free(before->config);
 		free(before);
 	}
+	log_format(running->config->log.json);
 	log_info("the configuration %s has been read again", dataplane->config_path);
 }

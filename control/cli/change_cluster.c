@@ -129,9 +129,13 @@ static bool is_patchable(const json_t *settings)
 {
 	const char *name;
 	json_t *value;
-	json_object_foreach((json_t *)settings, name, value) if (strcmp(name, "state") != 0 &&
-	                                                         strcmp(name, "new_routes") != 0 &&
-	                                                         strcmp(name, "default_weight") != 0) return false;
+	json_object_foreach((json_t *)settings, name, value)
+	{
+		if (strcmp(name, "state") != 0 && strcmp(name, "new_routes") != 0 &&
+		    strcmp(name, "default_weight") != 0)
+			return false;
+	}
+
 	return true;
 }
 
@@ -217,13 +221,16 @@ int cluster_remove(struct cli *cli)
 /* ---- check ---- */
 
 /* Good: its API is read and every router host is healthy. */
-static int render_check(struct cli *cli, const json_t *answer)
+static int render_check(struct cli *cli, const json_t *cluster)
 {
-	const json_t *cluster = state_cluster_entry(answer);
 	int64_t hosts = field_int(cluster, "hosts"), healthy = field_int(cluster, "healthy_hosts");
 	size_t i, failing = 0;
 	const json_t *watch;
-	json_array_foreach(field(cluster, "watches"), i, watch) failing += field_true(watch, "failing");
+	json_array_foreach(field(cluster, "watches"), i, watch)
+	{
+		failing += field_true(watch, "failing");
+	}
+
 	state_print_cluster(cli, cluster);
 	int status = state_print_hosts(cli, cli_word(cli, 0));
 	if (status != CLI_DONE)

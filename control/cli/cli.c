@@ -35,6 +35,7 @@ static void complain(const struct cli *cli, const char *format, va_list list)
 	char *text;
 	if (vasprintf(&text, format, list) < 0)
 		abort();
+	fflush(cli->out.file); /* into one file both come in order */
 	output_line(&cli->err, "pointsman: %s", text);
 	free(text);
 }

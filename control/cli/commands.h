@@ -12,23 +12,23 @@ extern const size_t command_count;
 /* The functions of the table, by file. Each returns the exit status. */
 
 /* show_state.c */
-int show_status(struct cli *cli);
-int show_clusters(struct cli *cli);
-int show_cluster(struct cli *cli);
-int show_hosts(struct cli *cli);
-int show_whoami(struct cli *cli);
-int show_config(struct cli *cli);
+int status_show(struct cli *cli);
+int clusters_show(struct cli *cli);
+int cluster_show(struct cli *cli);
+int hosts_show(struct cli *cli);
+int whoami_show(struct cli *cli);
+int config_show(struct cli *cli);
 
 /* show_routes.c */
-int show_routes(struct cli *cli);
-int show_route(struct cli *cli);
-int show_explain(struct cli *cli);
-int show_diff(struct cli *cli);
+int routes_show(struct cli *cli);
+int route_show(struct cli *cli);
+int explain_show(struct cli *cli);
+int diff_show(struct cli *cli);
 
 /* show_records.c */
-int show_held(struct cli *cli);
-int show_unknown(struct cli *cli);
-int show_events(struct cli *cli);
+int held_show(struct cli *cli);
+int unknown_show(struct cli *cli);
+int events_show(struct cli *cli);
 
 /* connections.c */
 int connections_show(struct cli *cli);
@@ -64,9 +64,9 @@ int revision_list(struct cli *cli);
 int revision_show(struct cli *cli);
 int revision_rollback(struct cli *cli);
 int revision_remove(struct cli *cli);
-int manage_reload(struct cli *cli);
-int manage_export(struct cli *cli);
-int manage_import(struct cli *cli);
+int config_reload(struct cli *cli);
+int state_export(struct cli *cli);
+int state_import(struct cli *cli);
 
 /* token.c */
 int token_create(struct cli *cli);
@@ -74,7 +74,7 @@ int token_list(struct cli *cli);
 int token_remove(struct cli *cli);
 
 /* watch.c, top.c */
-int watch_route(struct cli *cli);
+int route_watch(struct cli *cli);
 int top_run(struct cli *cli);
 
 /* help.c, completion.c */

@@ -173,6 +173,15 @@ static bool is_ambiguous(enum option option)
 	return false;
 }
 
+/* One before it has the same name and argument. */
+static bool is_told(enum option option)
+{
+	for (enum option i = 0; i < option; i++)
+		if (strcmp(option_specs[i].name, option_specs[option].name) == 0 && !is_ambiguous(option))
+			return true;
+	return false;
+}
+
 static void print_option_cases(FILE *out, enum option option)
 {
 	const struct option_spec *spec = &option_specs[option];
@@ -195,7 +204,7 @@ static void print_option_function(FILE *out)
 	    "\tvalue=''\n\tcase \"$1 $2\" in\n",
 	    out);
 	for (enum option i = 0; i < OPTIONS_END; i++)
-		if (option_specs[i].argument)
+		if (option_specs[i].argument && !is_told(i))
 			print_option_cases(out, i);
 	fputs("\tesac\n}\n\n", out);
 }

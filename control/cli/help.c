@@ -104,6 +104,16 @@ static void print_all(const struct output *output, const char *group)
 	print_statuses(output);
 }
 
+/* Commands that begin with the words of this one. */
+static void print_longer(const struct output *output, const struct command *command)
+{
+	size_t len = strlen(command->words);
+	for (size_t i = 0; i < command_count; i++)
+		if (strncmp(commands[i].words, command->words, len) == 0 && commands[i].words[len] == ' ')
+			fprintf(output->file, "There is also: pointsman %s %s\n", commands[i].words,
+			        commands[i].arguments);
+}
+
 static void print_one(const struct output *output, const struct command *command)
 {
 	fprintf(output->file, "usage: pointsman %s%s%s%s\n\n%s\n", command->words,
@@ -111,6 +121,7 @@ static void print_one(const struct output *output, const struct command *command
 	        command->arguments, command->help);
 	if (command->details)
 		fprintf(output->file, "%s\n", command->details);
+	print_longer(output, command);
 	if (command->options || command->writes)
 		print_title(output, "Options");
 	for (const enum option *own = command->options; own && *own != OPTIONS_END; own++)

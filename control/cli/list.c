@@ -15,7 +15,10 @@ static void add_rows(struct cli *cli, struct table *table, const json_t *items, 
 {
 	size_t i;
 	const json_t *item;
-	json_array_foreach(items, i, item) list->row(cli, table, item);
+	json_array_foreach(items, i, item)
+	{
+		list->row(cli, table, item);
+	}
 }
 
 /* How many there are, if that is not plain from the table. */

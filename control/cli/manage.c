@@ -29,8 +29,8 @@ static void revision_row(struct cli *cli, struct table *table, const json_t *rev
 }
 
 static const struct column revision_columns[] = {
-    {.title = "ID", .right = true},      {.title = "REVISION", .right = true},  {.title = "SAVED"}, {.title = "BY"},
-    {.title = "NAME", .flexible = true}, {.title = "REASON", .flexible = true},
+    {.title = "ID", .right = true},      {.title = "REVISION", .right = true}, {.title = "SAVED"}, {.title = "BY"},
+    {.title = "NAME", .flexible = true}, {.title = "REASON", .below = true},
 };
 
 static const struct list revisions = {.items = "revisions",
@@ -62,7 +62,10 @@ static int render_revision(struct cli *cli, const json_t *answer)
 	else
 		output_line(&cli->out, "Rolling back to it would change:");
 	json_array_foreach(field(answer, "differs"), i, line)
-	    output_line(&cli->out, "  %s", json_string_value(line) ? json_string_value(line) : "");
+	{
+		output_line(&cli->out, "  %s", json_string_value(line) ? json_string_value(line) : "");
+	}
+
 	return CLI_DONE;
 }
 
@@ -76,7 +79,10 @@ static int render_outcome(struct cli *cli, const json_t *answer)
 	size_t i;
 	const json_t *line;
 	json_array_foreach(field(answer, "differs"), i, line)
-	    output_line(&cli->out, "  %s", json_string_value(line) ? json_string_value(line) : "");
+	{
+		output_line(&cli->out, "  %s", json_string_value(line) ? json_string_value(line) : "");
+	}
+
 	cli_print_outcome(cli, answer);
 	return CLI_DONE;
 }
@@ -128,11 +134,14 @@ static int render_reload(struct cli *cli, const json_t *answer)
 	else
 		output_toned(&cli->out, TONE_GOOD, dry ? "Would change:" : "Changed:");
 	json_array_foreach(changed, i, name)
-	    output_line(&cli->out, "  %s", json_string_value(name) ? json_string_value(name) : "");
+	{
+		output_line(&cli->out, "  %s", json_string_value(name) ? json_string_value(name) : "");
+	}
+
 	return CLI_DONE;
 }
 
-int manage_reload(struct cli *cli)
+int config_reload(struct cli *cli)
 {
 	return cli_change(cli, "POST", target_make("/api/v1/reload"), json_object(), render_reload);
 }
@@ -174,7 +183,7 @@ static int save(const struct cli *cli, const char *path, const struct answer *an
 	return good ? CLI_DONE : CLI_FAILED;
 }
 
-int manage_export(struct cli *cli)
+int state_export(struct cli *cli)
 {
 	struct answer answer;
 	int status = CLI_FAILED;
@@ -190,7 +199,7 @@ int manage_export(struct cli *cli)
 	return status;
 }
 
-int manage_import(struct cli *cli)
+int state_import(struct cli *cli)
 {
 	struct answer answer;
 	char *text;

@@ -66,7 +66,10 @@ static char *notes_of(const json_t *change)
 	if (!out)
 		abort();
 	json_array_foreach(field(change, "notes"), i, note)
-	    fprintf(out, "%s%s", i > 0 ? "; " : "", json_string_value(note) ? json_string_value(note) : "");
+	{
+		fprintf(out, "%s%s", i > 0 ? "; " : "", json_string_value(note) ? json_string_value(note) : "");
+	}
+
 	if (fclose(out) != 0)
 		abort();
 	return text;
@@ -96,7 +99,7 @@ static void print_changes(const struct output *output, const json_t *changes, si
 	    {.title = "ROUTE", .flexible = true},
 	    {.title = "BEFORE", .flexible = true},
 	    {.title = "AFTER", .flexible = true},
-	    {.title = "NOTES", .flexible = true},
+	    {.title = "NOTES", .below = true},
 	};
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
 	for (size_t i = 0; i < json_array_size(changes) && i < most; i++)
@@ -130,7 +133,7 @@ static void print_sum(const struct output *output, const json_t *plan, size_t sh
 		fprintf(out, "; %s more are missing on the other cluster",
 		        count_format(field_int(plan, "missing"), number));
 	if (field_int(plan, "active") > 0)
-		fprintf(out, "; %s connections are open there", count_format(field_int(plan, "active"), number));
+		fprintf(out, "; open connections there: %s", count_format(field_int(plan, "active"), number));
 	if (count > (int64_t)shown)
 		fprintf(out, "; the first %zu are shown", shown);
 	if (fclose(out) != 0)

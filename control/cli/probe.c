@@ -24,7 +24,10 @@ static char *certificate_text(const json_t *certificate, bool said)
 		if (!said && !field_true(certificate, "matches"))
 			fputs("FOR OTHER NAMES: ", out);
 		json_array_foreach(field(certificate, "names"), i, name)
-		    fprintf(out, "%s%s", i > 0 ? "," : "", json_string_value(name) ? json_string_value(name) : "");
+		{
+			fprintf(out, "%s%s", i > 0 ? "," : "", json_string_value(name) ? json_string_value(name) : "");
+		}
+
 		fprintf(out, " by %s, %lld days left", field_text(certificate, "issuer"),
 		        (long long)field_int(certificate, "days_left"));
 	}
@@ -75,7 +78,12 @@ static bool all_ok(const json_t *results)
 {
 	size_t i;
 	const json_t *result;
-	json_array_foreach(results, i, result) if (!field_true(result, "ok")) return false;
+	json_array_foreach(results, i, result)
+	{
+		if (!field_true(result, "ok"))
+			return false;
+	}
+
 	return json_array_size(results) > 0;
 }
 
@@ -89,7 +97,7 @@ static int print(struct cli *cli, const struct answer *answer)
 	    {.title = "CONNECT MS", .right = true},
 	    {.title = "FIRST BYTE MS", .right = true},
 	    {.title = "ALL MS", .right = true},
-	    {.title = "CERTIFICATE", .flexible = true},
+	    {.title = "CERTIFICATE", .below = true},
 	};
 	const json_t *results = field(answer->json, "results");
 	if (cli_json(cli))

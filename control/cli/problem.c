@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "control/cli/cli.h"
 #include "control/cli/fields.h"
@@ -17,6 +18,13 @@ static void hint(const struct cli *cli, const char *text)
 }
 
 /* ---- no answer ---- */
+
+static void print_scheme_hint(const struct cli *cli)
+{
+	bool https = strncasecmp(cli->settings.url, "https", 5) == 0;
+	output_line(&cli->err, "  Perhaps it speaks %s: try --url %s...", https ? "plain HTTP" : "TLS",
+	            https ? "http://" : "https://");
+}
 
 static void print_no_answer(const struct cli *cli, const struct answer *answer)
 {
@@ -39,9 +47,7 @@ static void print_no_answer(const struct cli *cli, const struct answer *answer)
 	case CURLE_RECV_ERROR:
 	case CURLE_WEIRD_SERVER_REPLY:
 	case CURLE_SSL_CONNECT_ERROR:
-		output_line(&cli->err, "  Perhaps it speaks %s: try --url %s...",
-		            strncmp(cli->settings.url, "https", 5) == 0 ? "plain HTTP" : "TLS",
-		            strncmp(cli->settings.url, "https", 5) == 0 ? "http://" : "https://");
+		print_scheme_hint(cli);
 		break;
 	default:
 		break;
@@ -145,6 +151,10 @@ void problem_print(struct cli *cli, const struct request *request, const struct 
 	else {
 		cli_fail(cli, "%s answered %s %s with status %ld and no JSON: this is not pointsman's API",
 		         cli->settings.url, request->method, request->target, answer->status);
-		hint(cli, "Its address is admin.listen of pointsman-control's configuration; give it with --url URL.");
+		if (answer->status == 400 && strncasecmp(cli->settings.url, "http:", 5) == 0)
+			print_scheme_hint(cli);
+		else
+			hint(cli, "Its address is admin.listen of pointsman-control's configuration; give it with "
+			          "--url URL.");
 	}
 }

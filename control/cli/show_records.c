@@ -24,11 +24,11 @@ static void held_row(struct cli *cli, struct table *table, const json_t *held)
 	table_cell(table, TONE_WARN, "%s", field_text(held, "reason"));
 }
 
-int show_held(struct cli *cli)
+int held_show(struct cli *cli)
 {
 	static const struct column columns[] = {
 	    {.title = "CLUSTER"}, {.title = "KIND"},           {.title = "NAME", .flexible = true},
-	    {.title = "SINCE"},   {.title = "GOES BY ITSELF"}, {.title = "REASON", .flexible = true},
+	    {.title = "SINCE"},   {.title = "GOES BY ITSELF"}, {.title = "REASON", .below = true},
 	};
 	static const struct list list = {
 	    .items = "held", .noun = "held deletion", .columns = columns, .column_count = 6, .row = held_row};
@@ -56,7 +56,7 @@ static int end_unknown(struct cli *cli, const json_t *page)
 	return CLI_DONE;
 }
 
-int show_unknown(struct cli *cli)
+int unknown_show(struct cli *cli)
 {
 	static const struct column columns[] = {
 	    {.title = "LAST"},     {.title = "COUNT", .right = true}, {.title = "REASON"},
@@ -142,7 +142,7 @@ static void follow(struct cli *cli, const char *base, int64_t last)
 	wait_interrupts_end();
 }
 
-int show_events(struct cli *cli)
+int events_show(struct cli *cli)
 {
 	struct answer answer;
 	char *target = events_target(cli);

@@ -11,11 +11,11 @@
 #include "control/cli/units.h"
 
 static const struct column route_columns[] = {
-    {.title = "ROUTE", .flexible = true},     {.title = "CLUSTER"},
-    {.title = "WEIGHT", .right = true},       {.title = "FROM"},
-    {.title = "PLANNED", .right = true},      {.title = "REAL", .right = true},
-    {.title = "HOSTS", .right = true},        {.title = "ACTIVE", .right = true},
-    {.title = "NAMESPACE", .flexible = true}, {.title = "NOTES", .flexible = true},
+    {.title = "ROUTE", .flexible = true}, {.title = "CLUSTER"},
+    {.title = "WEIGHT", .right = true},   {.title = "FROM"},
+    {.title = "PLANNED", .right = true},  {.title = "REAL", .right = true},
+    {.title = "HOSTS", .right = true},    {.title = "ACTIVE", .right = true},
+    {.title = "NOTES", .below = true},
 };
 
 /* A share in %, "-" where there is none. */
@@ -46,7 +46,6 @@ static void share_row(struct table *table, const char *host, const json_t *share
 	else
 		table_cell(table, TONE_PLAIN, "-");
 	table_cell(table, TONE_PLAIN, "%s", count_format(field_int(share, "active"), number));
-	table_cell(table, TONE_PLAIN, "%s", field_text(share, "namespace"));
 	table_cell(table, note[0] != '\0' ? TONE_WARN : TONE_PLAIN, "%s%s",
 	           note == held && held[0] != '\0' ? "held: " : "", note);
 }
@@ -57,7 +56,9 @@ static void route_row(struct cli *cli, struct table *table, const json_t *route)
 	size_t i;
 	const json_t *share;
 	json_array_foreach(field(route, "clusters"), i, share)
-	    share_row(table, i == 0 || !cli->out.terminal ? field_text(route, "host") : "", share);
+	{
+		share_row(table, i == 0 || !cli->out.terminal ? field_text(route, "host") : "", share);
+	}
 }
 
 static const struct list route_list = {
@@ -68,7 +69,7 @@ static const struct list route_list = {
     .row = route_row,
 };
 
-int show_routes(struct cli *cli)
+int routes_show(struct cli *cli)
 {
 	char *target = target_make("/api/v1/routes");
 	target = target_add(target, "search", cli_option(cli, OPTION_SEARCH));
@@ -79,19 +80,24 @@ int show_routes(struct cli *cli)
 	return list_show(cli, target, &route_list);
 }
 
-/* "http and https", and where it differs from cluster to cluster. */
+/* What is the cluster's own word. */
 static void print_served(const struct cli *cli, const json_t *route)
 {
 	size_t i;
 	const json_t *share;
 	json_array_foreach(field(route, "clusters"), i, share)
 	{
+		char time[UNITS_TEXT_MAX];
+		const char *namespace = field_text(share, "namespace");
 		bool http = field_true(share, "http"), https = field_true(share, "https");
-		output_line(&cli->out, "%s serves %s", field_text(share, "cluster"),
+		int64_t created = field_time(share, "created_at");
+		output_line(&cli->out, "%s serves %s%s%s%s%s", field_text(share, "cluster"),
 		            http && https ? "http and https"
 		            : http        ? "http only"
 		            : https       ? "https only"
-		                          : "nothing");
+		                          : "nothing",
+		            namespace[0] != '\0' ? ", from namespace " : "", namespace, created >= 0 ? ", since " : "",
+		            created >= 0 ? time_format(created, time) : "");
 	}
 }
 
@@ -112,7 +118,7 @@ static int render_route(struct cli *cli, const json_t *answer)
 	return CLI_DONE;
 }
 
-int show_route(struct cli *cli)
+int route_show(struct cli *cli)
 {
 	return cli_show(cli, target_make("/api/v1/routes/%s", cli_word(cli, 0)), render_route);
 }
@@ -160,7 +166,7 @@ static int render_explain(struct cli *cli, const json_t *answer)
 	    {.title = "SERVED"},
 	    {.title = "USABLE"},
 	    {.title = "CREDIT", .right = true},
-	    {.title = "WHY", .flexible = true},
+	    {.title = "WHY", .below = true},
 	};
 	static const struct column host_columns[] = {
 	    {.title = ""},
@@ -169,7 +175,7 @@ static int render_explain(struct cli *cli, const json_t *answer)
 	    {.title = "HEALTH"},
 	    {.title = "ACTIVE", .right = true},
 	    {.title = "USABLE"},
-	    {.title = "WHY", .flexible = true},
+	    {.title = "WHY", .below = true},
 	};
 	const char *route = field_text(answer, "route");
 	bool elected = strcmp(field_text(answer, "decision"), "elected") == 0;
@@ -189,7 +195,7 @@ static int render_explain(struct cli *cli, const json_t *answer)
 	return CLI_DONE;
 }
 
-int show_explain(struct cli *cli)
+int explain_show(struct cli *cli)
 {
 	char *target = target_make("/api/v1/explain?host=%s", cli_word(cli, 0));
 	target = target_add(target, "from", cli_option(cli, OPTION_FROM_ADDRESS));
@@ -221,13 +227,13 @@ static int end_diff(struct cli *cli, const json_t *page)
 	return bad ? CLI_FAILED : CLI_DONE;
 }
 
-int show_diff(struct cli *cli)
+int diff_show(struct cli *cli)
 {
 	static const struct column columns[] = {
 	    {.title = "LEVEL"},
 	    {.title = "ROUTE", .flexible = true},
 	    {.title = "KIND"},
-	    {.title = "DETAIL", .flexible = true},
+	    {.title = "DETAIL", .below = true},
 	};
 	static const struct list list = {.items = "differences",
 	                                 .noun = "difference",

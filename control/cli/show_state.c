@@ -20,7 +20,7 @@ static const struct column cluster_columns[] = {
     {.title = "ROUTES", .right = true},
     {.title = "ACTIVE", .right = true},
     {.title = "NEW/S", .right = true},
-    {.title = "NOTES", .flexible = true},
+    {.title = "NOTES", .below = true},
 };
 
 static void cluster_row(struct cli *cli, struct table *table, const json_t *cluster)
@@ -54,7 +54,7 @@ static int render_clusters(struct cli *cli, const json_t *answer)
 	return CLI_DONE;
 }
 
-int show_clusters(struct cli *cli)
+int clusters_show(struct cli *cli)
 {
 	return cli_show(cli, target_make("/api/v1/clusters"), render_clusters);
 }
@@ -70,7 +70,7 @@ static const struct column host_columns[] = {
     {.title = "TOTAL", .right = true},
     {.title = "REFUSED", .right = true},
     {.title = "SINCE", .right = true},
-    {.title = "NOTES", .flexible = true},
+    {.title = "NOTES", .below = true},
 };
 
 static void host_row(struct cli *cli, struct table *table, const json_t *host)
@@ -101,7 +101,7 @@ static const struct list host_list = {
     .row = host_row,
 };
 
-int show_hosts(struct cli *cli)
+int hosts_show(struct cli *cli)
 {
 	return list_show(cli, target_add(target_make("/api/v1/hosts"), "cluster", cli_option(cli, OPTION_CLUSTER)),
 	                 &host_list);
@@ -148,27 +148,25 @@ void state_print_cluster(struct cli *cli, const json_t *cluster)
 		print_watch(cli, item);
 	}
 	json_array_foreach(field(cluster, "warnings"), i, item)
-	    output_toned(&cli->out, TONE_WARN, "warning: %s", json_string_value(item) ? json_string_value(item) : "");
+	{
+		output_toned(&cli->out, TONE_WARN, "warning: %s",
+		             json_string_value(item) ? json_string_value(item) : "");
+	}
+
 	if (field_int(cluster, "more_warnings") > 0)
 		output_toned(&cli->out, TONE_WARN, "and %lld more warnings",
 		             (long long)field_int(cluster, "more_warnings"));
 	output_line(&cli->out, "%s", "");
 }
 
-const json_t *state_cluster_entry(const json_t *answer)
-{
-	const json_t *entry = field(answer, "cluster");
-	return json_is_object(entry) ? entry : answer;
-}
-
 static int render_cluster(struct cli *cli, const json_t *answer)
 {
-	state_print_cluster(cli, state_cluster_entry(answer));
+	state_print_cluster(cli, answer);
 	return state_print_hosts(cli, cli_word(cli, 0));
 }
 
 /* With --json the form that `cluster add --file` takes. */
-int show_cluster(struct cli *cli)
+int cluster_show(struct cli *cli)
 {
 	const char *name = cli_word(cli, 0);
 	if (cli_json(cli))
@@ -214,12 +212,13 @@ static void print_revision(const struct cli *cli, const json_t *status)
 		output_toned(&cli->out, TONE_BAD, "state file   %s: %s", field_text(status, "state_file.path"), detail);
 }
 
+/* Those that have ended and are still translated for a moment are not open. */
 static void print_traffic(const struct cli *cli, const json_t *status)
 {
-	char flows[UNITS_TEXT_MAX], spliced[UNITS_TEXT_MAX], young[UNITS_TEXT_MAX], total[UNITS_TEXT_MAX];
+	char open[UNITS_TEXT_MAX], spliced[UNITS_TEXT_MAX], young[UNITS_TEXT_MAX], total[UNITS_TEXT_MAX];
+	int64_t flows = field_int(status, "counters.flows") - field_int(status, "counters.flows_lingering");
 	output_line(&cli->out, "connections  %s open (%s spliced, %s before that), %s since the start",
-	            count_format(field_int(status, "counters.flows"), flows),
-	            count_format(field_int(status, "counters.flows_spliced"), spliced),
+	            count_format(flows, open), count_format(field_int(status, "counters.flows_spliced"), spliced),
 	            count_format(field_int(status, "counters.flows_young"), young),
 	            count_format(field_int(status, "counters.connections"), total));
 }
@@ -244,8 +243,11 @@ static void print_ports(const struct cli *cli, const json_t *status)
 {
 	size_t i;
 	const json_t *port;
-	json_array_foreach(field(status, "ports"), i, port) if (!field_true(port, "link_up"))
-	    output_toned(&cli->out, TONE_BAD, "port         %s: no link", field_text(port, "interface"));
+	json_array_foreach(field(status, "ports"), i, port)
+	{
+		if (!field_true(port, "link_up"))
+			output_toned(&cli->out, TONE_BAD, "port         %s: no link", field_text(port, "interface"));
+	}
 }
 
 static int render_status(struct cli *cli, const json_t *status)
@@ -259,8 +261,12 @@ static int render_status(struct cli *cli, const json_t *status)
 	print_traffic(cli, status);
 	print_vips(cli, status);
 	print_ports(cli, status);
-	json_array_foreach(field(status, "messages"), i, message) output_toned(
-	    &cli->out, TONE_WARN, "message      %s", json_string_value(message) ? json_string_value(message) : "");
+	json_array_foreach(field(status, "messages"), i, message)
+	{
+		output_toned(&cli->out, TONE_WARN, "message      %s",
+		             json_string_value(message) ? json_string_value(message) : "");
+	}
+
 	output_line(&cli->out, "%s", "");
 	bool good = cli_get(cli, "/api/v1/clusters", &clusters);
 	if (good)
@@ -269,7 +275,7 @@ static int render_status(struct cli *cli, const json_t *status)
 	return good ? CLI_DONE : CLI_FAILED;
 }
 
-int show_status(struct cli *cli)
+int status_show(struct cli *cli)
 {
 	return cli_show(cli, target_make("/api/v1/status"), render_status);
 }
@@ -285,7 +291,7 @@ static int render_whoami(struct cli *cli, const json_t *answer)
 	return CLI_DONE;
 }
 
-int show_whoami(struct cli *cli)
+int whoami_show(struct cli *cli)
 {
 	return cli_show(cli, target_make("/api/v1/whoami"), render_whoami);
 }
@@ -300,7 +306,7 @@ static int render_config(struct cli *cli, const json_t *answer)
 	return CLI_DONE;
 }
 
-int show_config(struct cli *cli)
+int config_show(struct cli *cli)
 {
 	return cli_show(cli, target_make("/api/v1/config"), render_config);
 }

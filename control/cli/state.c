@@ -98,7 +98,11 @@ static void note_watches(struct notes *notes, const json_t *cluster)
 {
 	size_t i, failing = 0;
 	const json_t *watch;
-	json_array_foreach(field(cluster, "watches"), i, watch) failing += field_true(watch, "failing");
+	json_array_foreach(field(cluster, "watches"), i, watch)
+	{
+		failing += field_true(watch, "failing");
+	}
+
 	if (failing > 0)
 		note(notes, "its API fails");
 	else if (field_true(cluster, "stale"))

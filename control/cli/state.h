@@ -20,8 +20,6 @@ const char *state_host_mode(const json_t *host);
 char *state_cluster_notes(const json_t *cluster);
 char *state_host_notes(const json_t *host);
 
-/* The entry of an answer about one cluster: under `cluster`, or the answer itself. */
-const json_t *state_cluster_entry(const json_t *answer);
 /* A cluster with its watches and warnings. */
 void state_print_cluster(struct cli *cli, const json_t *cluster);
 /* The router hosts of a cluster; returns the exit status. */

@@ -8,7 +8,7 @@
 
 #include "control/cli/text.h"
 
-enum { GAP = 2, FLEXIBLE_MIN = 8 };
+enum { GAP = 2, FLEXIBLE_MIN = 8, INDENT = 4 /* of what stands below a row */ };
 
 struct cell {
 	char *text;
@@ -120,12 +120,11 @@ static void print_cell(const struct output *output, struct cell cell, unsigned w
 		print_spaces(output, padding + (cut ? left : 0));
 }
 
-/* What stands beyond the width of the terminal is left out. */
-static void print_row(const struct table *table, const struct output *output, const unsigned *widths,
+/* Some columns of a row. What stands beyond the width of the terminal is left out. */
+static void print_row(const struct table *table, const struct output *output, const unsigned *widths, size_t count,
                       const struct cell *cells)
 {
 	unsigned room = output->width;
-	size_t count = table->column_count;
 	while (count > 1 && cells[count - 1].text[0] == '\0') /* no spaces at the end */
 		count--;
 	for (size_t i = 0; i < count; i++) {
@@ -144,17 +143,58 @@ static void print_row(const struct table *table, const struct output *output, co
 	fputc('\n', output->file);
 }
 
+/* A text in lines of its own, broken at spaces. */
+static void print_below(const struct output *output, struct cell cell)
+{
+	const char *text = cell.text;
+	while (*text != '\0') {
+		unsigned room = output->width - INDENT;
+		size_t len = text_fit(text, &room), end = len;
+		while (text[len] != '\0' && end > 0 && text[end] != ' ')
+			end--;
+		if (end == 0)
+			end = len > 0 ? len : strlen(text);
+		print_spaces(output, INDENT);
+		output_piece(output, cell.tone, text, end);
+		fputc('\n', output->file);
+		text += end + (text[end] == ' ');
+	}
+}
+
+/* The last column beside the others, or below them. */
+static void print_rows(const struct table *table, const struct output *output, const unsigned *widths)
+{
+	size_t count = table->column_count, last = count - 1;
+	bool below = table->columns[last].below && output->width > INDENT;
+	unsigned others = below && last > 0 ? sum_of(widths, last) + GAP : 0;
+	unsigned room = output->width > others ? output->width - others : 0;
+	for (size_t i = 0; i + count <= table->count; i += count) {
+		const struct cell *cells = table->cells + i;
+		bool fits = !below || text_width(cells[last].text) <= room;
+		print_row(table, output, widths, fits ? count : last, cells);
+		if (!fits)
+			print_below(output, cells[last]);
+	}
+}
+
 void table_print(const struct table *table, const struct output *output)
 {
 	unsigned widths[table->column_count];
 	struct cell titles[table->column_count];
+	size_t last = table->column_count - 1;
 	assert(table->count % table->column_count == 0);
 	measure(table, widths);
+	/* A column that can go below takes no room from the others. */
+	bool below = output->width > 0 && table->columns[last].below;
+	if (below)
+		widths[last] = 0;
 	if (output->width > 0)
 		shrink(table, widths, output->width);
-	for (size_t i = 0; i < table->column_count; i++)
+	for (size_t i = 0; i <= last; i++)
 		titles[i] = (struct cell){.text = (char *)table->columns[i].title, .tone = TONE_STRONG};
-	print_row(table, output, widths, titles);
-	for (size_t i = 0; i + table->column_count <= table->count; i += table->column_count)
-		print_row(table, output, widths, table->cells + i);
+	if (below) /* print_row knows how much is left */
+		widths[last] = output->width;
+	bool fits = !below || sum_of(widths, last) + GAP + text_width(titles[last].text) <= output->width;
+	print_row(table, output, widths, fits ? last + 1 : last, titles);
+	print_rows(table, output, widths);
 }

@@ -12,6 +12,7 @@ struct column {
 	const char *title;
 	bool right;    /* numbers */
 	bool flexible; /* may be cut to fit */
+	bool below;    /* whole, in lines below the row, where it does not fit beside it; the last column only */
 };
 
 struct table;

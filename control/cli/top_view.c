@@ -56,10 +56,14 @@ static const json_t *host_before(const struct top_data *data, const json_t *host
 {
 	size_t i;
 	const json_t *before;
-	json_array_foreach(data->hosts_before, i,
-	                   before) if (strcmp(field_text(before, "cluster"), field_text(host, "cluster")) == 0 &&
-	                               strcmp(field_text(before, "address"), field_text(host, "address")) == 0 &&
-	                               field_int(before, "http_port") == field_int(host, "http_port")) return before;
+	json_array_foreach(data->hosts_before, i, before)
+	{
+		if (strcmp(field_text(before, "cluster"), field_text(host, "cluster")) == 0 &&
+		    strcmp(field_text(before, "address"), field_text(host, "address")) == 0 &&
+		    field_int(before, "http_port") == field_int(host, "http_port"))
+			return before;
+	}
+
 	return NULL;
 }
 

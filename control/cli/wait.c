@@ -17,6 +17,7 @@
 enum {
 	APPLIED_SECONDS = 30,
 	PLAIN_LINE_SECONDS = 10,     /* between two lines of progress into a file */
+	DEADLINE_NEAR_SECONDS = 2,   /* so far our clock may be from the one of control */
 	DEADLINE_GRACE_SECONDS = 15, /* control closes what is left; that takes a moment */
 	FAILURES_MAX = 30,           /* seconds without an answer: control may be starting again */
 	ROUTES_SHOWN = 4,
@@ -106,7 +107,8 @@ struct progress {
 	const struct drain *drain;
 	const struct output *output;
 	int64_t begin, last_line;
-	int64_t left; /* connections at the last look; -1: never seen */
+	int64_t left;      /* connections at the last look; -1: never seen */
+	int64_t last_seen; /* how many there were when there were some */
 	unsigned failures;
 	bool line_open; /* a redrawn line stands on the terminal */
 };
@@ -174,26 +176,29 @@ static void show_left(struct progress *progress, const json_t *connections)
 	free(text);
 }
 
-/* Somebody has enabled it again: it would never end. The mode now is told in `mode`. */
-static bool is_called_off(struct progress *progress, char *mode, size_t size)
+/* What the API says of the drain itself. */
+struct drain_state {
+	char mode[64];                /* "draining"; "" if the API has not said */
+	int64_t drained_at, deadline; /* Unix ms, -1: not yet, none */
+};
+
+static struct drain_state ask_state(struct progress *progress)
 {
 	const struct drain *drain = progress->drain;
 	struct answer answer;
+	struct drain_state state = {.drained_at = -1, .deadline = -1};
 	char *target = drain->host ? target_make("/api/v1/hosts/%s/%s", drain->cluster, drain->host)
 	                           : target_make("/api/v1/clusters/%s/status", drain->cluster);
 	struct request request = {.method = "GET", .target = target};
-	bool off = false;
 	if (client_call(progress->cli->client, &request, &answer) && answer.status == 200) {
-		/* An entry may be the answer itself, or stand in it under its kind. */
-		const char *path = drain->host                           ? "host.admin"
-		                   : field(answer.json, "cluster.state") ? "cluster.state"
-		                                                         : "state";
-		snprintf(mode, size, "%s", field_text(answer.json, path));
-		off = strcmp(mode, drain->host ? "enabled" : "active") == 0;
+		const json_t *entry = drain->host ? field(answer.json, "host") : answer.json;
+		snprintf(state.mode, sizeof(state.mode), "%s", field_text(entry, drain->host ? "admin" : "state"));
+		state.drained_at = field_time(entry, "drain.drained_at");
+		state.deadline = field_time(entry, "drain.deadline");
 	}
 	free(target);
 	answer_free(&answer);
-	return off;
+	return state;
 }
 
 /* Looks once. False: the API has not said. */
@@ -208,6 +213,8 @@ static bool look(struct progress *progress)
 	if (good) {
 		progress->failures = 0;
 		progress->left = field_int(answer.json, "total");
+		if (progress->left > 0)
+			progress->last_seen = progress->left;
 		show_left(progress, answer.json);
 	} else if (++progress->failures < FAILURES_MAX)
 		print_progress(progress,
@@ -223,38 +230,44 @@ static bool look(struct progress *progress)
 	return good;
 }
 
-static const char *undo_of(const struct drain *drain)
+static int say_called_off(struct progress *progress, const char *mode)
 {
-	return drain->host ? "host enable" : "cluster enable";
+	const struct drain *drain = progress->drain;
+	end_line(progress);
+	return cli_fail(progress->cli, "%s%s%s is %s again: somebody has called the drain off", drain->cluster,
+	                drain->host ? "/" : "", drain->host ? drain->host : "", mode);
+}
+
+static int say_late(struct progress *progress)
+{
+	end_line(progress);
+	if (progress->left > 0)
+		cli_fail(progress->cli, "the time is over and %lld connections are still there; see pointsman conns",
+		         (long long)progress->left);
+	else
+		cli_fail(progress->cli, "the time was over: the connections that were left (%lld) were closed",
+		         (long long)progress->last_seen);
+	return CLI_LATE;
 }
 
 /* CLI_DONE, CLI_LATE or CLI_FAILED when the wait is over, else -1. */
 static int step(struct progress *progress)
 {
 	const struct drain *drain = progress->drain;
-	char mode[64];
-	int64_t past = seconds_now() - progress->begin, before = progress->left;
-	if (is_called_off(progress, mode, sizeof(mode))) {
-		end_line(progress);
-		return cli_fail(progress->cli, "%s%s%s is %s again: somebody has called the drain off", drain->cluster,
-		                drain->host ? "/" : "", drain->host ? drain->host : "", mode);
-	}
-	bool known = look(progress);
+	int64_t past = seconds_now() - progress->begin;
+	struct drain_state state = ask_state(progress);
+	if (strcmp(state.mode, drain->host ? "enabled" : "active") == 0)
+		return say_called_off(progress, state.mode);
+	bool empty = look(progress) && progress->left == 0;
 	if (progress->failures >= FAILURES_MAX)
 		return CLI_FAILED;
-	bool over = drain->timeout >= 0 && past >= drain->timeout;
-	if (known && progress->left == 0 && (!over || before <= 0))
+	/* Only control knows whether the last ones ended or were closed; near the end of the time it is waited for. */
+	bool near_end = drain->timeout >= 0 && past + DEADLINE_NEAR_SECONDS >= drain->timeout;
+	if (empty && state.drained_at >= 0 && state.deadline >= 0 && state.drained_at >= state.deadline)
+		return progress->last_seen > 0 ? say_late(progress) : CLI_DONE;
+	if (empty && (state.drained_at >= 0 || progress->last_seen == 0 || !near_end))
 		return CLI_DONE;
-	if (!over || (progress->left > 0 && past < drain->timeout + DEADLINE_GRACE_SECONDS))
-		return -1;
-	end_line(progress);
-	if (progress->left == 0)
-		cli_fail(progress->cli, "the time was over: the last connections (%lld a second ago) were closed",
-		         (long long)before);
-	else
-		cli_fail(progress->cli, "the time is over and %lld connections are still there; see pointsman conns",
-		         (long long)progress->left);
-	return CLI_LATE;
+	return near_end && past >= drain->timeout + DEADLINE_GRACE_SECONDS ? say_late(progress) : -1;
 }
 
 int wait_drained(struct cli *cli, const struct drain *drain)
@@ -276,5 +289,6 @@ int wait_drained(struct cli *cli, const struct drain *drain)
 	if (status >= 0)
 		return status;
 	return cli_fail(cli, "no longer waiting; the drain goes on. To call it off: pointsman %s %s%s%s",
-	                undo_of(drain), drain->cluster, drain->host ? "/" : "", drain->host ? drain->host : "");
+	                drain->host ? "host enable" : "cluster enable", drain->cluster, drain->host ? "/" : "",
+	                drain->host ? drain->host : "");
 }

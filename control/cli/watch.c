@@ -97,7 +97,11 @@ static void redraw(struct cli *cli, const json_t *route, const json_t *stats, un
 	char now[UNITS_TEXT_MAX];
 	const json_t *share;
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
-	json_array_foreach(field(route, "clusters"), i, share) add_row(table, share, stats);
+	json_array_foreach(field(route, "clusters"), i, share)
+	{
+		add_row(table, share, stats);
+	}
+
 	output_init(&cli->out, cli->out.file); /* the width may have changed */
 	if (*lines > 0)
 		fprintf(cli->out.file, "\033[%uA\033[J", *lines);
@@ -132,7 +136,7 @@ static bool look(struct cli *cli, const char *name, unsigned *lines)
 	return good;
 }
 
-int watch_route(struct cli *cli)
+int route_watch(struct cli *cli)
 {
 	unsigned lines = 0;
 	wait_interrupts_begin();

@@ -181,6 +181,15 @@ export function hostCard(host) {
 	return {element, update, destroy: () => chart.destroy()};
 }
 
+const naturally = new Intl.Collator("en", {numeric: true}).compare;
+
+/** Router hosts by cluster and name, router-2 before router-10. */
+export function inOrder(hosts) {
+	return [...hosts].sort(
+		(a, b) => naturally(a.cluster, b.cluster) || naturally(a.name, b.name) || naturally(a.id, b.id),
+	);
+}
+
 /** Keeps a container's cards in step with a list: makes, updates, removes. `key` names an item, `make` makes a card. */
 export function cardList(container, key, make) {
 	const cards = new Map();

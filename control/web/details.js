@@ -1,8 +1,8 @@
 // Clusters and router hosts with what the ticks leave out (health history, warnings, drains): read again when
 // something about them has changed, never every second.
 import {get} from "./api.js";
-import {debounced} from "./dom.js";
 import {live} from "./live.js";
+import {seldom} from "./loading.js";
 
 export const details = Object.assign(new EventTarget(), {clusters: new Map(), hosts: new Map(), error: null});
 
@@ -20,12 +20,12 @@ async function read() {
 	details.dispatchEvent(new Event("change"));
 }
 
-const readSoon = debounced(read, 200);
+/* Many pages are open: not all of them ask in the same moment, and none without end. */
+const readSoon = seldom(read, 1000 + 1000 * Math.random());
 
 /* What of a tick makes the details worth reading again. */
 function print(tick) {
 	return JSON.stringify([
-		tick.revision,
 		tick.clusters.map(({name, state, stale, held, drain}) => [name, state, stale, held, drain]),
 		tick.hosts.map(({id, state, admin, health, elected}) => [id, state, admin, health, elected]),
 	]);

@@ -32,6 +32,22 @@ export function loader(read, put) {
 	};
 }
 
+/** Calls `action` at most every `ms`: at once if it may, else when it may again. `cancel` forgets it. */
+export function seldom(action, ms) {
+	let last = 0,
+		timer = 0;
+	const run = () => {
+		timer = 0;
+		last = Date.now();
+		action();
+	};
+	const call = () => {
+		if (timer === 0) timer = setTimeout(run, Math.max(0, last + ms - Date.now()));
+	};
+	call.cancel = () => clearTimeout(timer);
+	return call;
+}
+
 /** Calls `action` every `ms` while the page can be seen; returns what ends it. */
 export function every(ms, action) {
 	const timer = setInterval(() => document.visibilityState === "visible" && action(), ms);

@@ -1,11 +1,12 @@
 // One cluster: state, load, router hosts, how its API is followed, and what an operator can do with it.
 import {clusterActions} from "./actions.js";
-import {cardList, clusterFlags, drainWords, hostCard} from "./cards.js";
+import {cardList, clusterFlags, drainWords, hostCard, inOrder} from "./cards.js";
 import {lineChart} from "./charts.js";
-import {details} from "./details.js";
+import {details, refresh} from "./details.js";
 import {fill, h, morph, show} from "./dom.js";
-import {ago, duration, number, time} from "./format.js";
+import {ago, number, time} from "./format.js";
 import {live} from "./live.js";
+import {every} from "./loading.js";
 import {clusterColour, clusterPill, facts, heading, hostsWords, link, notice, panel, pill, table} from "./parts.js";
 import {probePanel} from "./probe.js";
 import {may, me} from "./roles.js";
@@ -37,7 +38,7 @@ function watchTable() {
 			},
 			{
 				head: "Current as of",
-				cell: (one) => (one.age_seconds === null ? "never" : `${duration(one.age_seconds)} ago`),
+				cell: (one) => (one.confirmed_at ? ago(one.confirmed_at) : "never"),
 			},
 			{head: "Objects", class: "n", cell: (one) => number(one.objects)},
 			{head: "Listed", cell: (one) => time(one.listed_at)},
@@ -103,7 +104,7 @@ export function clusterView(context) {
 		}
 		chart.update(live.times, live.clusters[name] || {});
 		rate.update(live.times, live.clusters[name] || {});
-		hosts.sync(live.tick.hosts.filter((host) => host.cluster === name));
+		hosts.sync(inOrder(live.tick.hosts.filter((host) => host.cluster === name)));
 		watches.patch(detail?.watches || []);
 		show(watchPanel, Boolean(detail?.watches));
 		morph(
@@ -124,12 +125,14 @@ export function clusterView(context) {
 		);
 	};
 	details.addEventListener("change", update);
+	const stop = every(10000, () => live.connected && refresh());
 	update();
 	return {
 		title: name,
 		element,
 		update,
 		destroy: () => {
+			stop();
 			details.removeEventListener("change", update);
 			chart.destroy();
 			rate.destroy();

@@ -218,7 +218,7 @@ export function connectionsView(context) {
 			h("p", {}, total, " match", oldest),
 			h("div", {class: "aside"}, closeChosen, closeAll),
 		),
-		panel("By route", byRoute.element, h("div", {}, moreRoutes)),
+		panel("By route", byRoute.element, moreRoutes),
 		panel("Oldest first", rows.element, listed),
 	);
 	fill(total, "–");

@@ -2,7 +2,7 @@
 import {get} from "./api.js";
 import {debounced, field, h, fill} from "./dom.js";
 import {number} from "./format.js";
-import {loader} from "./loading.js";
+import {loader, seldom} from "./loading.js";
 import {clusterOptions, clusterSelect, heading, notice, pager, pill, routeLink, table} from "./parts.js";
 
 const PAGE = 100;
@@ -113,10 +113,11 @@ export function diffView(context) {
 		pages.element,
 	);
 	changed();
+	const again = seldom(() => reading.load(), 15000);
 	return {
 		title: "Diff",
 		element,
-		revision: debounced(changed, 1000),
+		revision: again,
 		hello: changed,
 		destroy: () => {
 			soon.cancel();

@@ -40,7 +40,7 @@ function eventsTable() {
 				class: "wide",
 				cell: (event) => [event.text, event.reason ? h("span", {class: "muted"}, ` (${event.reason})`) : null],
 			},
-			{head: "Object", cell: objectCell},
+			{head: "Object", class: "object", cell: objectCell},
 			{head: "Kind", cell: (event) => event.kind},
 			{head: "Who", cell: (event) => event.who || "–"},
 			{head: "Revision", class: "n", cell: (event) => number(event.revision)},

@@ -3,11 +3,11 @@ import {hostActions} from "./actions.js";
 import {get, part} from "./api.js";
 import {drainWords, HOST_SERIES} from "./cards.js";
 import {lineChart} from "./charts.js";
-import {details} from "./details.js";
+import {details, refresh} from "./details.js";
 import {fill, h, morph, show} from "./dom.js";
 import {ago, number, time} from "./format.js";
 import {extend, live} from "./live.js";
-import {loader} from "./loading.js";
+import {every, loader} from "./loading.js";
 import {adminPill, clusterName, facts, healthPill, heading, link, notice, panel, pill, table} from "./parts.js";
 import {me} from "./roles.js";
 
@@ -128,6 +128,7 @@ export function hostView(context) {
 		history.patch(detail?.history || []);
 	};
 	details.addEventListener("change", update);
+	const stop = every(10000, () => live.connected && refresh());
 	reading.load();
 	update();
 	return {
@@ -136,6 +137,7 @@ export function hostView(context) {
 		update,
 		hello: reading.load,
 		destroy: () => {
+			stop();
 			details.removeEventListener("change", update);
 			reading.stop();
 			chart.destroy();

@@ -1,5 +1,5 @@
 // Overview: what goes through now and went through in the last 120 seconds, every cluster and every router host.
-import {cardList, clusterCard, hostCard} from "./cards.js";
+import {cardList, clusterCard, hostCard, inOrder} from "./cards.js";
 import {lineChart} from "./charts.js";
 import {details} from "./details.js";
 import {h, select, show, text} from "./dom.js";
@@ -110,7 +110,7 @@ export function overviewView() {
 		for (const chart of totals) chart.update(live.times, live.totals);
 		if (!live.tick) return;
 		clusters.sync(live.tick.clusters);
-		const wanted = live.tick.hosts.filter(
+		const wanted = inOrder(live.tick.hosts).filter(
 			(host) => HOST_FILTERS[which.value](host) && (!ofCluster.value || host.cluster === ofCluster.value),
 		);
 		hosts.sync(wanted.slice(0, shown));

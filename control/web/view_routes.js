@@ -3,7 +3,7 @@ import {get} from "./api.js";
 import {debounced, field, h, select} from "./dom.js";
 import {number, share} from "./format.js";
 import {live} from "./live.js";
-import {every, loader} from "./loading.js";
+import {every, loader, seldom} from "./loading.js";
 import {clusterSelect, heading, pager, pill, routeLink, shareBar, table} from "./parts.js";
 
 const PAGE = 50;
@@ -130,13 +130,13 @@ export function routesView(context) {
 		pages.element,
 	);
 	load();
+	const again = seldom(reading.load, 3000);
 	const stop = every(10000, () => live.connected && reading.load());
 	return {
 		title: "Routes",
 		element,
 		hello: reading.load,
-		revision: debounced(reading.load, 500),
-		focus: null,
+		revision: again,
 		destroy: () => {
 			stop();
 			soon.cancel();

@@ -36,8 +36,9 @@ class Browser:
     def __init__(self, url: str, size: tuple[int, int] = DESKTOP, dark: bool = False) -> None:
         options = webdriver.ChromeOptions()
         options.binary_location = CHROMIUM
-        for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
-                         "--force-prefers-reduced-motion", "--no-proxy-server", f"--window-size={size[0]},{size[1]}"):
+        for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                         "--hide-scrollbars", "--force-prefers-reduced-motion", "--no-proxy-server",
+                         f"--window-size={size[0]},{size[1]}"):
             options.add_argument(argument)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         self.url = url
@@ -129,6 +130,11 @@ class Browser:
     def width(self) -> tuple[int, int]:
         """How wide the content is, and how wide the window."""
         return tuple(self.run("return [document.documentElement.scrollWidth, innerWidth]"))
+
+    def settled(self) -> bool:
+        """Whether the view has its heading and all that it asked the server for."""
+        return self.run("""const main = document.querySelector("main");
+            return Boolean(main.querySelector("h1")?.textContent) && !main.hasAttribute("aria-busy");""")
 
     def complaints(self) -> list[str]:
         """What the browser has complained about since the last call: errors of scripts, breaches of the policy. Answers

@@ -191,6 +191,15 @@ class Rig:
         except ValueError:
             return response.status, content
 
+    def token(self, role: str, name: str = "") -> str:
+        """A new token of this role, made as on a fresh appliance: on the machine itself, into its file."""
+        assert self.config
+        self.dirty = True
+        done = subprocess.run(
+            [f"{self.build}/control/cli/pointsman", "token", "create", name or f"test-{role}", "--role", role, "--local",
+             "--file", f"{self.config['paths']['state']}/tokens"], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
     def get(self, path: str) -> Any:
         """The body of a GET that must succeed."""
         status, body = self.api("GET", path)

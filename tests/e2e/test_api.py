@@ -66,18 +66,19 @@ def put(rig: Rig, name: str, body: Any, **more: Any) -> tuple[int, Any]:
 # --- reading ---
 
 def test_index_lists_every_address(rig: Rig) -> None:
-    """GET / has a line for each address, and each of them answers."""
+    """GET /api/v1 has a line for each address, with its role; those without a name in them answer."""
     rig.start()
-    status, text = rig.api("GET", "/")
+    status, text = rig.api("GET", "/api/v1")
     assert status == 200
-    lines = [line.split(None, 2) for line in text.decode().splitlines() if "/api/" in line]
-    assert {(method, path) for method, path, _ in lines} >= {
+    lines = [line.split(None, 3) for line in text.decode().splitlines() if "/api/" in line]
+    assert {(method, path) for method, path, *_ in lines} >= {
         ("GET", "/api/v1/status"), ("GET", CLUSTERS), ("GET", "/api/v1/hosts"), ("GET", "/api/v1/routes"),
-        ("PUT", f"{CLUSTERS}/{{name}}"), ("DELETE", f"{CLUSTERS}/{{name}}"), ("POST", "/api/cluster/{key}")}
-    for method, path, what in lines:
-        assert what
-        if method == "GET":
-            assert rig.api("GET", path.replace("{name}", "ose1"))[0] == 200, path
+        ("PUT", f"{CLUSTERS}/{{cluster}}"), ("DELETE", f"{CLUSTERS}/{{cluster}}"), ("POST", "/api/cluster/{key}")}
+    for method, path, role, *_ in lines:
+        assert role in ("none", "viewer", "operator", "admin", "push"), (path, role)
+        if method == "GET" and path not in ("/api/v1/diff", "/api/v1/explain", "/api/v1/stream"):
+            path = path.replace("{cluster}", "ose1")
+            assert "{" in path or rig.api("GET", path)[0] == 200, path
 
 
 def test_status(rig: Rig) -> None:
@@ -145,7 +146,7 @@ def test_put_and_delete(rig: Rig) -> None:
     rig.start()
     body = GOOD | {"routes": [{"host": "only2.ch", "weight": 100}],
                    "hosts": [{"name": "r22", "address": "203.0.113.22"}]}
-    assert rig.api("DELETE", f"{CLUSTERS}/ose2")[0] == 200
+    assert rig.api("DELETE", f"{CLUSTERS}/ose2?force=true")[0] == 200
     assert fetch("only2.ch").status == 404
     status, answer = put(rig, "new", body)
     assert status == 201 and answer["applied"], answer
@@ -336,11 +337,14 @@ def test_listen_beyond_loopback(rig: Rig) -> None:
     admin = {"listen": f"{names.EDGE_NORTH}:8089", "allow_from": [f"{names.CLIENT_ADDRESS}/32"]}
     rig.start({"admin": admin}, wait=False)
     url = f"http://{names.EDGE_NORTH}:8089"
-    await_true(lambda: from_namespace(rig, names.CLIENT, f"{url}/api/v1/status")[0] == 200, 10, "the API is there")
-    assert from_namespace(rig, names.CLIENT, f"{url}{CLUSTERS}")[0] == 200
-    status, body = from_namespace(rig, names.OSE1, f"{url}{CLUSTERS}")
+    token = ("-H", f"Authorization: Bearer {rig.token('admin')}")
+    await_true(lambda: from_namespace(rig, names.CLIENT, *token, f"{url}/api/v1/status")[0] == 200, 10,
+               "the API is there")
+    assert from_namespace(rig, names.CLIENT, *token, f"{url}{CLUSTERS}")[0] == 200
+    assert from_namespace(rig, names.CLIENT, f"{url}{CLUSTERS}")[0] == 401
+    status, body = from_namespace(rig, names.OSE1, *token, f"{url}{CLUSTERS}")
     assert status == 403 and "allow_from" in body, body
-    json_type = ("-H", "Content-Type: application/json")
+    json_type = ("-H", "Content-Type: application/json", *token)
     cluster = json.dumps({"source": "push", "key": KEY, "push_from": ["203.0.113.11/32"]})
     assert from_namespace(rig, names.OSE1, "-X", "PUT", *json_type, "-d", cluster, f"{url}{CLUSTERS}/ose3")[0] == 403
     assert from_namespace(rig, names.CLIENT, "-X", "PUT", *json_type, "-d", cluster, f"{url}{CLUSTERS}/ose3")[0] == 201
@@ -449,7 +453,7 @@ def test_what_cannot_be_saved_is_not_applied(rig: Rig) -> None:
     with unchanged(rig):
         assert_problem(put(rig, "ose1", body), 507, "No space left")
         assert_problem(put(rig, "new", GOOD), 507)
-        assert_problem(rig.api("DELETE", f"{CLUSTERS}/ose2"), 507)
+        assert_problem(rig.api("DELETE", f"{CLUSTERS}/ose2?force=true"), 507)
     assert fetch("only2.ch").status == 200
     status = rig.status()["state_file"]
     assert not status["good"] and "No space left" in status["detail"], status

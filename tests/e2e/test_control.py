@@ -89,7 +89,7 @@ def test_deleted_cluster_gets_nothing_new(rig: Rig) -> None:
     rig.start()
     held = Held("only1.ch")
     with Load("app1.ch") as load:
-        assert rig.api("DELETE", "/api/v1/clusters/ose1")[0] in (200, 204)
+        assert rig.api("DELETE", "/api/v1/clusters/ose1?force=true")[0] in (200, 204)
         assert fetch("only1.ch").status == 404
         assert shares(20) == {"ose1": 0, "ose2": 20}
         put_status, answer = rig.api("PUT", "/api/v1/clusters/ose1", cluster_body(rig, "ose1", {}))

@@ -207,8 +207,9 @@ def test_general_route_changes_while_it_is_called(rig: Rig) -> None:
     """A route moves from one cluster to the other and back while it is called: no request fails, none goes astray."""
     rig.start()
     with Load("app1.ch", threads=4) as load:
-        for percent, wanted in ((0, {"ose1"}), (100, {"ose2"}), (0, {"ose1"}), (50, {"ose1", "ose2"})):
-            status, answer = rig.api("POST", "/api/v1/routes/app1.ch/shift", {"to": "ose2", "percent": percent})
+        for to, percent, wanted in (("ose1", 100, {"ose1"}), ("ose2", 100, {"ose2"}), ("ose1", 100, {"ose1"}),
+                                    ("ose2", 50, {"ose1", "ose2"})):
+            status, answer = rig.api("POST", "/api/v1/routes/app1.ch/shift", {"to": to, "percent": percent})
             assert status == 200 and answer["applied"], answer
             assert {client.fetch("app1.ch").field("cluster") for _ in range(10)} == wanted
     assert not load.result.errors and load.result.requests > 20, load.result

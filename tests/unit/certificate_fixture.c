@@ -21,12 +21,12 @@ static void add_names(gnutls_x509_crt_t crt, const char *names)
 	char *copy = strdup(names), *rest = copy, *name;
 	while ((name = strsep(&rest, " ")))
 		if (name[0] != '\0')
-			must(gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME, name,
-			                                          (unsigned)strlen(name), GNUTLS_FSAN_APPEND));
+			must(gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME, name, (unsigned)strlen(name),
+			                                          GNUTLS_FSAN_APPEND));
 	free(copy);
 }
 
-void certificate_make(struct certificate_fixture *certificate, const char *subject, const char *names, int64_t from,
+void certificate_make(struct certificate_fixture *certificate, const char *common_name, const char *names, int64_t from,
                       int64_t to)
 {
 	gnutls_x509_crt_t crt;
@@ -38,7 +38,8 @@ void certificate_make(struct certificate_fixture *certificate, const char *subje
 	must(gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0));
 	must(gnutls_x509_crt_set_version(crt, 3));
 	must(gnutls_x509_crt_set_serial(crt, "\x01", 1));
-	must(gnutls_x509_crt_set_dn(crt, subject, NULL));
+	must(gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, common_name,
+	                                   (unsigned)strlen(common_name)));
 	add_names(crt, names);
 	must(gnutls_x509_crt_set_activation_time(crt, now + from));
 	must(gnutls_x509_crt_set_expiration_time(crt, now + to));

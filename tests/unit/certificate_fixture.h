@@ -9,8 +9,8 @@ struct certificate_fixture {
 };
 
 /* For these names, apart by spaces ("" : none, the subject's common name alone), valid from `from` to `to` seconds from
- * now. `subject`: RFC 4514. */
-void certificate_make(struct certificate_fixture *certificate, const char *subject, const char *names, int64_t from,
+ * now. */
+void certificate_make(struct certificate_fixture *certificate, const char *common_name, const char *names, int64_t from,
                       int64_t to);
 
 #endif

@@ -31,7 +31,7 @@ static int teardown(void **state)
 /* A connection whose descriptor is none: shutting it down does no harm. */
 static struct admin_connection *add(const struct address *peer, uint64_t now)
 {
-	return admin_connections_add(&connections, peer, -1, now);
+	return admin_connections_add(&connections, peer, &anna, -1, now);
 }
 
 static void one_peer_cannot_have_all(void **state)
@@ -110,7 +110,7 @@ static void an_end_is_seen_on_both_sides(void **state)
 	int pair[2];
 	char byte;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	admin_connections_add(&connections, &anna, pair[0], 0);
+	admin_connections_add(&connections, &anna, &bert, pair[0], 0);
 	admin_connections_sweep(&connections, ADMIN_HEAD_MS);
 	assert_int_equal(recv(pair[0], &byte, 1, MSG_DONTWAIT), 0);
 	assert_int_equal(recv(pair[1], &byte, 1, MSG_DONTWAIT), 0);

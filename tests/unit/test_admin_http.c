@@ -18,6 +18,7 @@
 #include "control/admin_listen.h"
 #include "control/api.h"
 #include "control/control.h"
+#include "control/websocket.h"
 #include "control_fixture.h"
 #include "fake_link.h"
 
@@ -53,6 +54,7 @@ static int setup(void **state)
 	if (fd < 0 || !control_init(&control, config, loop))
 		return -1;
 	port = port_of(fd);
+	control.websockets = websockets_create(&control);
 	http = admin_http_start(&control, loop, fd);
 	control_start(&control);
 	return http ? 0 : -1;
@@ -60,8 +62,10 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
+	websockets_close_all(control.websockets);
 	admin_http_stop(http);
 	control_stop(&control);
+	websockets_destroy(control.websockets);
 	config_free(config);
 	event_loop_destroy(loop);
 	fake_link_free();
@@ -311,6 +315,222 @@ static void what_waits_is_answered_before_the_end(void **state)
 	close(last.fd);
 }
 
+/* ---- answers that come later ---- */
+
+/* Replaces an address of the API: what is asked there waits until the test answers. */
+static struct api_later *later;
+
+static bool has_later(void)
+{
+	return later != NULL;
+}
+
+struct api_reply __real_api_handle(struct control *given, const struct api_request *request);
+struct api_reply __wrap_api_handle(struct control *given, const struct api_request *request)
+{
+	if (strcmp(request->path, "/api/v1/status") != 0 || request->query_count > 0 || !request->if_match)
+		return __real_api_handle(given, request);
+	later = api_later_create();
+	return api_later_reply(later);
+}
+
+#define LATER "GET /api/v1/status HTTP/1.1\r\nHost: 127.0.0.1\r\nIf-Match: *\r\n\r\n"
+
+static void ask_later(void)
+{
+	later = NULL;
+	client_open(&last);
+	client_send(&last, LATER, strlen(LATER));
+	while (!has_later())
+		event_loop_turn(loop, 5);
+}
+
+static void an_answer_comes_later(void **state)
+{
+	ask_later();
+	for (int i = 0; i < 10; i++) {
+		event_loop_turn(loop, 2);
+		client_receive(&last);
+	}
+	assert_int_equal(last.len, 0);
+	struct client slow = last;
+	assert_int_equal(get("/api/v1/clusters", "Host: 127.0.0.1\r\n"), 200); /* others do not wait */
+	last = slow;
+	api_later_answer(later, api_problem(409, "at last"));
+	client_await(&last);
+	assert_int_equal(client_status(&last), 409);
+	assert_non_null(strstr(last.answer, "at last"));
+	/* The connection goes on. */
+	last.len = 0;
+	later = NULL;
+	client_send(&last, LATER, strlen(LATER));
+	while (!has_later())
+		event_loop_turn(loop, 5);
+	api_later_answer(later, api_problem(410, "and again"));
+	client_await(&last);
+	assert_int_equal(client_status(&last), 410);
+	close(last.fd);
+}
+
+static void a_later_write_waits_for_the_workers_too(void **state)
+{
+	fake_link.acknowledge = false;
+	assert_null(fake_link_appear());
+	ask_later();
+	uint64_t before = clock_monotonic_ms();
+	api_later_answer(later,
+	                 (struct api_reply){.status = 200, .json = json_object(), .write = true, .revision = 99});
+	client_await(&last);
+	assert_int_equal(client_status(&last), 200);
+	assert_non_null(strstr(last.answer, "\"applied\": false"));
+	assert_true(clock_monotonic_ms() - before >= 900);
+	close(last.fd);
+}
+
+static void who_went_away_gets_no_later_answer(void **state)
+{
+	ask_later();
+	close(last.fd);
+	struct api_later *first = later;
+	assert_int_equal(get("/api/v1/clusters", "Host: 127.0.0.1\r\n"), 200);
+	api_later_answer(first, api_problem(409, "nobody reads this"));
+	assert_int_equal(get("/api/v1/clusters", "Host: 127.0.0.1\r\n"), 200);
+}
+
+static void at_the_end_nothing_comes_later(void **state)
+{
+	ask_later();
+	admin_http_flush(http);
+	struct pollfd readable = {.fd = last.fd, .events = POLLIN};
+	assert_int_equal(poll(&readable, 1, 5000), 1);
+	client_receive(&last);
+	assert_int_equal(client_status(&last), 503);
+	close(last.fd);
+	api_later_answer(later, api_problem(200, "too late"));
+}
+
+/* ---- WebSockets ---- */
+
+static unsigned streams;
+
+static void stream_opened(void *context, struct websocket_client *client)
+{
+	streams++;
+	websocket_send(client, "hello", 5);
+}
+
+static void stream_message(void *context, struct websocket_client *client, const char *text, size_t len)
+{
+	websocket_send(client, text, len);
+}
+
+static void stream_closed(void *context, struct websocket_client *client)
+{
+	streams--;
+}
+
+static void a_connection_becomes_a_websocket(void **state)
+{
+	static const char handshake[] =
+	    "GET /api/v1/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: "
+	    "Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
+	    "dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n\x81\x82\0\0\0\0hi";
+	const struct websocket_hub hub = {NULL, stream_opened, stream_message, stream_closed};
+	client_open(&last);
+	client_send(&last, handshake, sizeof(handshake) - 1);
+	client_await(&last);
+	assert_int_equal(client_status(&last), 503); /* nobody has anything to say */
+	close(last.fd);
+	websockets_set_hub(control.websockets, &hub);
+	client_open(&last);
+	client_send(&last, handshake, sizeof(handshake) - 1); /* with the first message behind it */
+	for (int i = 0; i < 2000 && !strstr(last.answer, "\x81\x02hi"); i++) {
+		event_loop_turn(loop, 2);
+		client_receive(&last);
+	}
+	assert_int_equal(client_status(&last), 101);
+	assert_non_null(strstr(last.answer, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
+	assert_non_null(strstr(last.answer, "\r\n\r\n\x81\x05hello\x81\x02hi"));
+	assert_int_equal(streams, 1);
+	close(last.fd);
+	for (int i = 0; i < 2000 && streams > 0; i++)
+		event_loop_turn(loop, 2);
+	assert_int_equal(streams, 0);
+	/* One stays until our end, and sees our good-bye. */
+	client_open(&last);
+	client_send(&last, handshake, sizeof(handshake) - 1);
+	while (streams == 0)
+		event_loop_turn(loop, 2);
+	websockets_close_all(control.websockets);
+	assert_int_equal(streams, 0);
+	for (int i = 0; i < 2000 && !last.closed; i++) {
+		event_loop_turn(loop, 2);
+		client_receive(&last);
+	}
+	assert_non_null(strstr(last.answer, "\x03\xe9")); /* 1001 */
+	close(last.fd);
+}
+
+/* ---- header fields of answers ---- */
+
+static void every_answer_is_hardened(void **state)
+{
+	static const char *const paths[] = {"/", "/api/v1/status", "/nothing", "/api/v1/stream"};
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		get(paths[i], "Host: 127.0.0.1\r\n");
+		assert_non_null(strstr(last.answer, "Content-Security-Policy: default-src 'none'; script-src 'self'"));
+		assert_non_null(strstr(last.answer, "frame-ancestors 'none'"));
+		assert_non_null(strstr(last.answer, "X-Frame-Options: DENY\r\n"));
+		assert_non_null(strstr(last.answer, "X-Content-Type-Options: nosniff\r\n"));
+		assert_non_null(strstr(last.answer, "Referrer-Policy: no-referrer\r\n"));
+	}
+	assert_non_null(strstr(last.answer, "HTTP/1.1 426 "));
+	assert_non_null(strstr(last.answer, "Sec-WebSocket-Version: 13\r\n"));
+}
+
+static void tags(void **state)
+{
+	assert_int_equal(get("/api/v1/clusters", "Host: 127.0.0.1\r\n"), 200);
+	assert_non_null(strstr(last.answer, "ETag: \"1\"\r\n"));
+	assert_int_equal(get("/", "Host: 127.0.0.1\r\n"), 200);
+	char field[100], *tag = strstr(last.answer, "ETag: ") + 6;
+	assert_non_null(strstr(last.answer, "Cache-Control: no-cache\r\n"));
+	assert_non_null(strstr(last.answer, "Content-Type: text/html"));
+	snprintf(field, sizeof(field), "Host: 127.0.0.1\r\nIf-None-Match: %.*s\r\n", (int)strcspn(tag, "\r"), tag);
+	client_open(&last);
+	char request[300];
+	snprintf(request, sizeof(request), "GET / HTTP/1.1\r\n%s\r\n", field);
+	client_send(&last, request, strlen(request));
+	for (int i = 0; i < 500 && !strstr(last.answer, "\r\n\r\n"); i++) {
+		event_loop_turn(loop, 2);
+		client_receive(&last);
+	}
+	assert_int_equal(client_status(&last), 304);
+	close(last.fd);
+}
+
+static void heads_have_no_body(void **state)
+{
+	static const char request[] = "HEAD / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
+	client_open(&last);
+	client_send(&last, request, sizeof(request) - 1);
+	for (int i = 0; i < 2000 && !last.closed; i++) {
+		event_loop_turn(loop, 2);
+		client_receive(&last);
+	}
+	assert_int_equal(client_status(&last), 200);
+	assert_true(strtoul(strstr(last.answer, "Content-Length: ") + 16, NULL, 10) > 0);
+	assert_string_equal(strstr(last.answer, "\r\n\r\n"), "\r\n\r\n");
+	close(last.fd);
+}
+
+static void texts_with_zero_bytes(void **state)
+{
+	assert_int_equal(get("/api/v1/status%00.css", "Host: 127.0.0.1\r\n"), 404);
+	assert_int_equal(get("/api/v1/hosts?limit=1%00", "Host: 127.0.0.1\r\n"), 400);
+	assert_int_equal(get("/api/v1/%73tatus", "Host: 127.0.0.1\r\n"), 200);
+}
+
 static void clients_that_go_away(void **state)
 {
 	static const char half[] = "PUT /api/v1/clusters/ose1 HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
@@ -345,6 +565,15 @@ int main(void)
 	    TEST(a_write_waits_for_the_workers),
 	    TEST(but_not_for_ever),
 	    TEST(what_waits_is_answered_before_the_end),
+	    TEST(an_answer_comes_later),
+	    TEST(a_later_write_waits_for_the_workers_too),
+	    TEST(who_went_away_gets_no_later_answer),
+	    TEST(at_the_end_nothing_comes_later),
+	    TEST(a_connection_becomes_a_websocket),
+	    TEST(every_answer_is_hardened),
+	    TEST(tags),
+	    TEST(heads_have_no_body),
+	    TEST(texts_with_zero_bytes),
 	    TEST(clients_that_go_away),
 	};
 	if (!mkdtemp(directory))

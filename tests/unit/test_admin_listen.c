@@ -93,9 +93,18 @@ static void escapes(void **state)
 	static const struct {
 		const char *in, *out;
 	} cases[] = {
-	    {"/a%20b", "/a b"},     {"%41%4a%4A", "AJJ"},  {"%2e%2E%2f", "../"},     {"/status%00.css", "/status%00.css"},
-	    {"%", "%"},             {"%4", "%4"},          {"%zz%41", "%zzA"},       {"100%", "100%"},
-	    {"%%41", "%A"},         {"", ""},              {"%2541", "%41"},         {"%c3%a9", "\xc3\xa9"},
+	    {"/a%20b", "/a b"},
+	    {"%41%4a%4A", "AJJ"},
+	    {"%2e%2E%2f", "../"},
+	    {"/status%00.css", "/status%00.css"},
+	    {"%", "%"},
+	    {"%4", "%4"},
+	    {"%zz%41", "%zzA"},
+	    {"100%", "100%"},
+	    {"%%41", "%A"},
+	    {"", ""},
+	    {"%2541", "%41"},
+	    {"%c3%a9", "\xc3\xa9"},
 	    {"%0d%0aX: y", "\r\nX: y"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

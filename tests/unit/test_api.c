@@ -147,8 +147,8 @@ static void the_index_lists_every_address(void **state)
 	struct api_reply reply = call("GET", "/api/v1", NULL);
 	assert_int_equal(reply.status, 200);
 	const char *text = reply.owned ? reply.owned : reply.text;
-	static const char *const addresses[] = {"/api/v1/status", "/api/v1/clusters", "/api/v1/hosts", "/api/v1/routes",
-	                                        "/api/v1/clusters/{", "/api/cluster/{"};
+	static const char *const addresses[] = {"/api/v1/status", "/api/v1/clusters",   "/api/v1/hosts",
+	                                        "/api/v1/routes", "/api/v1/clusters/{", "/api/cluster/{"};
 	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++)
 		assert_non_null(strstr(text, addresses[i]));
 	api_reply_free(&reply);

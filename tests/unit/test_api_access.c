@@ -1,4 +1,5 @@
-/* api_access and the checks before every endpoint: the order of refusals, roles, sessions and pages of others, tokens. */
+/* api_access and the checks before every endpoint: the order of refusals, roles, sessions and pages of others, tokens.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -42,9 +43,10 @@ static int setup(void **state)
 	char why[TOKENS_TEXT_MAX];
 	remove_files();
 	loop = event_loop_create();
-	config = fixture_config(directory, directory,
-	                        "'clusters': [" FIXTURE_OSE1 "], 'admin': {'allow_from': ['192.0.2.0/24', '127.0.0.0/8'], "
-	                        "'metrics_from': ['203.0.113.200']}");
+	config =
+	    fixture_config(directory, directory,
+	                   "'clusters': [" FIXTURE_OSE1 "], 'admin': {'allow_from': ['192.0.2.0/24', '127.0.0.0/8'], "
+	                   "'metrics_from': ['203.0.113.200']}");
 	config->admin.loopback = ROLE_NONE;
 	if (!control_init(&control, config, loop))
 		return -1;
@@ -166,10 +168,8 @@ static void every_role_may_what_the_ones_before_may(void **state)
 		const char *method, *path;
 		enum role least;
 	} cases[] = {
-	    {"GET", "/api/v1/status", ROLE_VIEWER},
-	    {"GET", "/api/v1/whoami", ROLE_VIEWER},
-	    {"GET", "/api/v1", ROLE_VIEWER},
-	    {"POST", "/api/v1/clusters/ose1/held/confirm", ROLE_OPERATOR},
+	    {"GET", "/api/v1/status", ROLE_VIEWER}, {"GET", "/api/v1/whoami", ROLE_VIEWER},
+	    {"GET", "/api/v1", ROLE_VIEWER},        {"POST", "/api/v1/clusters/ose1/held/confirm", ROLE_OPERATOR},
 	    {"GET", "/api/v1/tokens", ROLE_ADMIN},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -198,7 +198,8 @@ static void the_page_is_open(void **state)
 	assert_int_equal(call("GET", "/", NULL), 200);
 	be(ROLE_VIEWER);
 	assert_int_equal(call("POST", "/", NULL), 405);
-	static const char *const wrong[] = {"/..", "/../etc/passwd", "/./", "//", "/index.html/", "/%2e", "/\\app.js", ""};
+	static const char *const wrong[] = {"/..",          "/../etc/passwd", "/./",       "//",
+	                                    "/index.html/", "/%2e",           "/\\app.js", ""};
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		assert_int_equal(call("GET", wrong[i], NULL), 404);
 	/* But for whom it is not meant. */

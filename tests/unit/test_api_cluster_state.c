@@ -71,10 +71,11 @@ static void drained_offline_and_back(void **state)
 	assert_true(fixture_number("plan.changes[1].before[0].share") > 11.1);
 	assert_true(fixture_number("plan.changes[1].after[1].share") == 100);
 	fixture_written(true, "POST", OSE1 "/drain?reason=end", "{'timeout': '2h'}");
-	fixture_journal("cluster_draining",
-	                "cluster ose1: draining (was active), default weight 100, new routes parked; what is left after 2h "
-	                "is closed",
-	                "end");
+	fixture_journal(
+	    "cluster_draining",
+	    "cluster ose1: draining (was active), default weight 100, new routes parked; what is left after 2h "
+	    "is closed",
+	    "end");
 	fixture_written(false, "POST", OSE1 "/drain", "{'timeout': 7200}");
 	fixture_written(true, "POST", OSE1 "/drain", "{'timeout': '1h'}");
 	fixture_ask(200, "GET", OSE1 "/status", NULL);
@@ -91,7 +92,8 @@ static void drained_offline_and_back(void **state)
 	assert_int_equal(cluster->spec->state, CLUSTER_OFFLINE);
 	assert_int_equal(cluster->drain.deadline, cluster->drain.since);
 	fixture_written(true, "POST", OSE1 "/enable", NULL);
-	fixture_journal("cluster_enabled", "cluster ose1: active (was offline), default weight 100, new routes parked", NULL);
+	fixture_journal("cluster_enabled", "cluster ose1: active (was offline), default weight 100, new routes parked",
+	                NULL);
 	fixture_written(false, "POST", OSE1 "/enable", NULL);
 	fixture_ask(200, "GET", OSE1 "/status", NULL);
 	assert_true(json_is_null(fixture_at("drain")));
@@ -109,8 +111,8 @@ static void wrong_calls(void **state)
 
 static void removal_is_refused_while_it_hurts(void **state)
 {
-	fixture_refused(409, "1 routes are served nowhere else and would be left without any cluster: *.wild.ch", "DELETE",
-	                OSE1, NULL);
+	fixture_refused(409, "1 routes are served nowhere else and would be left without any cluster: *.wild.ch",
+	                "DELETE", OSE1, NULL);
 	fixture_refused(409, "served nowhere else", "DELETE", OSE1 "?dry_run=true", NULL);
 	fixture_refused(400, "force must be true or false", "DELETE", OSE1 "?force=yes", NULL);
 	fixture_planned(true, "DELETE", OSE1 "?dry_run=true&force=true", NULL);
@@ -141,7 +143,8 @@ static void plans_of_puts(void **state)
 	assert_string_equal(fixture_text("plan.changes[0].level"), "yellow"); /* it has no router host */
 	assert_int_equal((int)fixture_number("plan.changes[0].after[0].share"), 50);
 	assert_null(state_cluster(&fixture_control.state, "new"));
-	fixture_planned(true, "PUT", OSE1 "?dry_run=true", "{'source': 'static', 'routes': [{'host': 'app1.ch', 'weight': 10}]}");
+	fixture_planned(true, "PUT", OSE1 "?dry_run=true",
+	                "{'source': 'static', 'routes': [{'host': 'app1.ch', 'weight': 10}]}");
 	assert_int_equal((int)fixture_number("plan.red"), 1);
 	fixture_planned(false, "PATCH", OSE1 "?dry_run=true", "{'default_weight': 100}");
 	fixture_planned(true, "PATCH", OSE1 "?dry_run=true", "{'default_weight': 50}");

@@ -36,10 +36,11 @@ static void shown_by_any_name(void **state)
 
 static void one_name_for_two_is_refused(void **state)
 {
-	fixture_put("{'name': 'ose1', 'source': 'static', 'hosts': [{'name': 'a', 'address': '192.0.2.1', 'http_port': 80},"
-	            "{'name': 'b', 'address': '192.0.2.1', 'http_port': 81}]}");
-	fixture_refused(409, "stands for 2 router hosts; name one of them: ose1/192.0.2.1:80, ose1/192.0.2.1:81", "POST",
-	                "/api/v1/hosts/ose1/192.0.2.1/drain", "{'force': true}");
+	fixture_put(
+	    "{'name': 'ose1', 'source': 'static', 'hosts': [{'name': 'a', 'address': '192.0.2.1', 'http_port': 80},"
+	    "{'name': 'b', 'address': '192.0.2.1', 'http_port': 81}]}");
+	fixture_refused(409, "stands for 2 router hosts; name one of them: ose1/192.0.2.1:80, ose1/192.0.2.1:81",
+	                "POST", "/api/v1/hosts/ose1/192.0.2.1/drain", "{'force': true}");
 	fixture_written(true, "POST", "/api/v1/hosts/ose1/192.0.2.1:81/drain", "{'force': true}");
 }
 
@@ -50,10 +51,11 @@ static void drained_and_enabled(void **state)
 	fixture_planned(true, "POST", R1 "/drain?dry_run=true", "{'timeout': '30m'}");
 	assert_true(table_elects(ose1(), 0));
 	fixture_written(true, "POST", R1 "/drain?reason=disk", "{'timeout': '30m'}");
-	fixture_journal("host_drain_started",
-	                "router host ose1/r1 (203.0.113.11): drains: it gets no new connections; what is left after 30m is "
-	                "closed",
-	                "disk");
+	fixture_journal(
+	    "host_drain_started",
+	    "router host ose1/r1 (203.0.113.11): drains: it gets no new connections; what is left after 30m is "
+	    "closed",
+	    "disk");
 	assert_string_equal(fixture_text("host.admin"), "draining");
 	assert_string_equal(fixture_text("host.drain.reason"), "disk");
 	assert_string_equal(fixture_text("host.drain.by"), "loopback@127.0.0.1");
@@ -79,7 +81,8 @@ static void the_last_one_is_kept(void **state)
 {
 	fixture_health("ose1", HEALTH_UP);
 	fixture_written(true, "POST", R1 "/drain", NULL);
-	fixture_refused(409, "is the last router host of cluster ose1 that gets new connections", "POST", R2 "/drain", NULL);
+	fixture_refused(409, "is the last router host of cluster ose1 that gets new connections", "POST", R2 "/drain",
+	                NULL);
 	fixture_refused(409, "{\"force\": true}", "POST", R2 "/disable?dry_run=true", NULL);
 	fixture_written(true, "POST", R2 "/drain", "{'force': true}");
 	fixture_written(true, "POST", R2 "/disable", NULL); /* it is out already */
@@ -130,8 +133,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(shown_by_any_name), TEST(one_name_for_two_is_refused), TEST(drained_and_enabled),
-	    TEST(the_last_one_is_kept), TEST(it_stays_said), TEST(bodies_that_are_wrong),
+	    TEST(shown_by_any_name),   TEST(one_name_for_two_is_refused),
+	    TEST(drained_and_enabled), TEST(the_last_one_is_kept),
+	    TEST(it_stays_said),       TEST(bodies_that_are_wrong),
 	};
 	return fixture_run_tests(tests, sizeof(tests) / sizeof(tests[0]));
 }

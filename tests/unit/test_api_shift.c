@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control/revisions.h"
 #include "route_fixture.h"
 
 #define SHIFT    "/api/v1/routes/app1.ch/shift"
@@ -72,7 +73,8 @@ static void wrong_bodies(void **state)
 	fixture_refused(400, "$.to: is missing", "POST", SHIFT, "{'percent':1}");
 	fixture_refused(400, "$.percent: is missing", "POST", SHIFT, "{'to':'ose2'}");
 	fixture_refused(400, "$.percent: 101 is out of range", "POST", SHIFT, "{'to':'ose2','percent':101}");
-	fixture_refused(400, "$.percent: 0.001 has more than 2 decimals", "POST", SHIFT, "{'to':'ose2','percent':0.001}");
+	fixture_refused(400, "$.percent: 0.001 has more than 2 decimals", "POST", SHIFT,
+	                "{'to':'ose2','percent':0.001}");
 	fixture_refused(400, "$.force: is a string", "POST", SHIFT, "{'to':'ose2','percent':1,'force':'yes'}");
 	fixture_refused(400, "unknown field", "POST", SHIFT, "{'to':'ose2','percent':1,'namespace':'x'}");
 	fixture_refused(400, "line 1", "POST", SHIFT, "{");
@@ -85,8 +87,8 @@ static void wrong_bodies(void **state)
 static void red_is_refused_unless_forced(void **state)
 {
 	fixture_health("ose2", HEALTH_DOWN);
-	fixture_refused(409, "app1.ch: cluster ose2 has no healthy router host for http; \"force\": true does it", "POST",
-	                SHIFT, "{'to':'ose2','percent':1}");
+	fixture_refused(409, "app1.ch: cluster ose2 has no healthy router host for http; \"force\": true does it",
+	                "POST", SHIFT, "{'to':'ose2','percent':1}");
 	assert_true(fixture_number("plan.red") == 1);
 	assert_string_equal(fixture_text("plan.changes[0].level"), "red");
 	fixture_planned(false, "POST", SHIFT "?dry_run=true", "{'to':'ose2','percent':1}");
@@ -118,6 +120,9 @@ static void all_at_once(void **state)
 	assert_int_equal(weight("*.wild.ch", "ose1"), 9000);
 	assert_int_equal(weight("app3.ch", "ose1"), -1);
 	fixture_journal("bulk_shifted", "3 routes of cluster ose1: 10 % to ose2; 0 left out", "CHG9");
+	const struct revision *kept = revisions_at(fixture_control.revisions, 0);
+	assert_string_equal(kept->what, "before routes of cluster ose1 were shifted to ose2, 10 %");
+	assert_int_equal(kept->revision, revision);
 	fixture_written(false, "POST", ALL, "{'to':'ose2','percent':10}");
 	/* One of them back, the others stay. */
 	fixture_written(true, "POST", ROLLBACK, NULL);

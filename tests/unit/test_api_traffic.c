@@ -1,4 +1,5 @@
-/* api_traffic: the calls about connections and decisions, from the request to the answer, with and without a dataplane. */
+/* api_traffic: the calls about connections and decisions, from the request to the answer, with and without a dataplane.
+ */
 #include "traffic_fixture.h"
 
 #include <stdio.h>
@@ -138,16 +139,18 @@ static void what_was_closed_is_told_also_when_a_worker_is_silent(void **state)
 	assert_int_equal(traffic_asked(MESSAGE_CONNECTIONS, 0, &query)->connections.id, 7);
 	traffic_end_query(0, query, 1, 1);
 	reply = traffic_await(reply);
-	assert_non_null(strstr(traffic_text(is(503), "detail"), "1 connections are closed, but perhaps not all: worker 1"));
+	assert_non_null(
+	    strstr(traffic_text(is(503), "detail"), "1 connections are closed, but perhaps not all: worker 1"));
 	assert_int_equal(last_event()->level, JOURNAL_WARNING);
-	assert_non_null(strstr(last_event()->text, "1 connection closed (1 single one); not all of it is known: worker 1"));
+	assert_non_null(
+	    strstr(last_event()->text, "1 connection closed (1 single one); not all of it is known: worker 1"));
 }
 
 static void closing_needs_a_filter(void **state)
 {
 	refused(400, "which connections?", "POST", "/api/v1/connections/close", "{}");
 	refused(400, "$.ids", "POST", "/api/v1/connections/close", "{'ids': []}");
-	refused(400, "$.all", "POST", "/api/v1/connections/close", "{'all': true}");
+	refused(400, "unknown field \"all\"", "POST", "/api/v1/connections/close", "{'all': true}");
 	refused(404, "no route", "POST", "/api/v1/connections/close", "{'route': 'nix.ch'}");
 	refused(400, "", "POST", "/api/v1/connections/close", "nothing");
 	assert_null(fake_link_message(MESSAGE_CONNECTIONS, 0));
@@ -196,7 +199,8 @@ static void explain_asks_the_workers(void **state)
 	const struct message *message = traffic_asked(MESSAGE_EXPLAIN, 0, &query);
 	assert_string_equal(message->explain.name.text, "app9.ch");
 	struct record decision = {.type = RECORD_EXPLAIN};
-	decision.explain = (struct record_explain){.decision = DECISION_UNKNOWN, .cluster = CLUSTER_NONE, .host = SLOT_NONE};
+	decision.explain =
+	    (struct record_explain){.decision = DECISION_UNKNOWN, .cluster = CLUSTER_NONE, .host = SLOT_NONE};
 	for (unsigned worker = 0; worker < FAKE_WORKERS; worker++) {
 		traffic_answer(worker, query, decision);
 		traffic_end_query(worker, query, 0, 0);
@@ -213,7 +217,8 @@ static void one_worker_is_enough_to_explain(void **state)
 	reply = traffic_call("GET", "/api/v1/explain?host=app9.ch", NULL);
 	traffic_asked(MESSAGE_EXPLAIN, 0, &query);
 	struct record decision = {.type = RECORD_EXPLAIN};
-	decision.explain = (struct record_explain){.decision = DECISION_UNKNOWN, .cluster = CLUSTER_NONE, .host = SLOT_NONE};
+	decision.explain =
+	    (struct record_explain){.decision = DECISION_UNKNOWN, .cluster = CLUSTER_NONE, .host = SLOT_NONE};
 	traffic_answer(1, query, decision);
 	traffic_end_query(1, query, 0, 0);
 	reply = traffic_await(reply);
@@ -232,8 +237,10 @@ static void wrong_questions(void **state)
 static void without_a_dataplane(void **state)
 {
 	refused(503, "no dataplane is ready", "GET", "/api/v1/connections", NULL);
-	refused(503, "nothing was closed: no dataplane is ready", "POST", "/api/v1/connections/close", "{'cluster': 'ose1'}");
-	refused(503, "no dataplane is ready, so nobody decides; by control's state listener http would take app1.ch to ose1",
+	refused(503, "nothing was closed: no dataplane is ready", "POST", "/api/v1/connections/close",
+	        "{'cluster': 'ose1'}");
+	refused(503,
+	        "no dataplane is ready, so nobody decides; by control's state listener http would take app1.ch to ose1",
 	        "GET", "/api/v1/explain?host=app1.ch", NULL);
 	reply = traffic_call("GET", "/api/v1/unknown", NULL);
 	assert_int_equal(traffic_number(is(200), "total"), 0);
@@ -253,11 +260,15 @@ static void an_end_of_the_dataplane_is_an_answer(void **state)
 /* A cluster whose router hosts are nobody on loopback addresses. */
 static void put_cluster(void)
 {
-	assert_true(control_put(&traffic.control,
-	                        fixture_cluster("{'name': 'new', 'source': 'static', 'state': 'staged', 'hosts': [{'name': "
-	                                        "'r2', 'address': '127.0.0.2', 'http_port': 9, 'https_port': 0}, {'name': "
-	                                        "'r1', 'address': '127.0.0.1', 'http_port': 9, 'https_port': 9}]}"),
-	                        0, &fixture_actor));
+	assert_true(
+	    control_put(&traffic.control,
+	                fixture_cluster("{'name': 'new', 'source': 'static', 'state': 'staged', 'hosts': [{'name': "
+	                                "'r2', 'address': '192.0.2.2', 'http_port': 9, 'https_port': 0}, {'name': "
+	                                "'r1', 'address': '192.0.2.1', 'http_port': 9, 'https_port': 9}]}"),
+	                0, &fixture_actor));
+	struct cluster_spec *spec = state_cluster(&traffic.control.state, "new")->spec;
+	assert_true(address_parse("127.0.0.2", &spec->hosts[0].address));
+	assert_true(address_parse("127.0.0.1", &spec->hosts[1].address));
 }
 
 static void a_probe_of_each_router_host(void **state)
@@ -283,7 +294,8 @@ static void a_probe_of_each_router_host(void **state)
 static void a_probe_of_one_and_a_dry_run_of_none(void **state)
 {
 	put_cluster();
-	reply = traffic_await(traffic_call("POST", "/api/v1/clusters/new/probe", "{'host': 'app1.ch', 'router': 'r2'}"));
+	reply =
+	    traffic_await(traffic_call("POST", "/api/v1/clusters/new/probe", "{'host': 'app1.ch', 'router': 'r2'}"));
 	assert_int_equal(json_array_size(json_object_get(is(200), "results")), 1);
 	assert_string_equal(traffic_text(reply.json, "results.0.https"), "false");
 	api_reply_free(&reply);
@@ -298,10 +310,12 @@ static void wrong_probes(void **state)
 	refused(400, "$.host", "POST", "/api/v1/clusters/ose1/probe", "{'host': '*.wild.ch'}");
 	refused(400, "$.path", "POST", "/api/v1/clusters/ose1/probe", "{'host': 'a.ch', 'path': 'x'}");
 	refused(400, "$.path", "POST", "/api/v1/clusters/ose1/probe", "{'host': 'a.ch', 'path': '/\\r\\nX: y'}");
-	refused(400, "$.address", "POST", "/api/v1/clusters/ose1/probe", "{'host': 'a.ch', 'address': '192.0.2.1'}");
-	refused(404, "no router host \"r9\"", "POST", "/api/v1/clusters/ose1/probe", "{'host': 'a.ch', 'router': 'r9'}");
-	assert_true(control_put(&traffic.control, fixture_cluster("{'name': 'empty', 'source': 'static'}"), 0,
-	                        &fixture_actor));
+	refused(400, "unknown field \"address\"", "POST", "/api/v1/clusters/ose1/probe",
+	        "{'host': 'a.ch', 'address': '192.0.2.1'}");
+	refused(404, "no router host \"r9\"", "POST", "/api/v1/clusters/ose1/probe",
+	        "{'host': 'a.ch', 'router': 'r9'}");
+	assert_true(
+	    control_put(&traffic.control, fixture_cluster("{'name': 'empty', 'source': 'static'}"), 0, &fixture_actor));
 	refused(409, "no router host to probe", "POST", "/api/v1/clusters/empty/probe", "{'host': 'a.ch'}");
 }
 

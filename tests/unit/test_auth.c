@@ -1,5 +1,5 @@
-/* auth: who somebody is by token, session or loopback, in this order; the file of tokens changed by others; wrong tokens
- * again and again. */
+/* auth: who somebody is by token, session or loopback, in this order; the file of tokens changed by others; wrong
+ * tokens again and again. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -140,9 +140,11 @@ static void loopback(void **state)
 	config->admin.loopback = ROLE_VIEWER;
 	assert_int_equal(ask("127.0.0.1", NULL, log_in(anna)), AUTH_KNOWN);
 	assert_int_equal(identity.role, ROLE_ADMIN);
-	/* Without any tokens it works, too. */
-	struct api_request request = {.authorization = NULL};
+	/* Without any tokens it works, too; not through a proxy, whose peer may be anybody. */
+	struct api_request request = {.forwarded = true};
 	address_parse("127.0.0.1", &request.peer);
+	assert_int_equal(auth_identify(auth, config, &request, true, &identity, &waits), AUTH_NOBODY);
+	request.forwarded = false;
 	assert_int_equal(auth_identify(NULL, config, &request, true, &identity, &waits), AUTH_KNOWN);
 	request.authorization = "Bearer x";
 	assert_int_equal(auth_identify(NULL, config, &request, true, &identity, &waits), AUTH_WRONG);

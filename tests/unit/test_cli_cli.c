@@ -128,13 +128,15 @@ static void a_refused_plan_is_shown(void **state)
 {
 	cli_server_say(
 	    "POST", "/api/v1/routes/a.ch/shift", 409,
-	    "{\"title\": \"Conflict\", \"detail\": \"a.ch is red; \\\"force\\\": true does it\", \"plan\": {\"routes\": 1, \"red\": 1, \"changes\": "
+	    "{\"title\": \"Conflict\", \"detail\": \"a.ch is red; \\\"force\\\": true does it\", \"plan\": "
+	    "{\"routes\": 1, \"red\": 1, \"changes\": "
 	    "[{\"host\": \"a.ch\", \"level\": \"red\", \"notes\": [\"no healthy router host on v2\"], \"before\": "
 	    "[{\"cluster\": \"v1\", \"share\": 100}], \"after\": [{\"cluster\": \"v2\", \"share\": 100}]}]}}",
 	    0);
-	cli_expect(1, "",
-	           "red    a.ch   v1 100%  v2 100%  no healthy router host on v2\n1 route, 1 red\n  Here that is --force.\n",
-	           "shift", "a.ch", "--to", "v2", "--percent", "100", NULL);
+	cli_expect(
+	    1, "",
+	    "red    a.ch   v1 100%  v2 100%  no healthy router host on v2\n1 route, 1 red\n  Here that is --force.\n",
+	    "shift", "a.ch", "--to", "v2", "--percent", "100", NULL);
 }
 
 static void nobody_at_the_address(void **state)
@@ -151,6 +153,9 @@ static void somebody_else_at_the_address(void **state)
 	cli_server_reset();
 	cli_server_say("GET", "/api/v1/status", 301, "", 0);
 	cli_expect(1, "", "with status 301 and no JSON", "status", NULL);
+	cli_server_reset();
+	cli_server_say("GET", "/api/v1/status", 400, "", 0); /* as a server does that expects TLS */
+	cli_expect(1, "", "Perhaps it speaks TLS: try --url https://...", "status", NULL);
 }
 
 /* ---- writes ---- */
@@ -194,8 +199,8 @@ static void a_red_plan_is_a_failure(void **state)
 	    "{\"revision\": 7, \"changed\": true, \"dry_run\": true, \"plan\": {\"routes\": 1, \"red\": 1, "
 	    "\"changes\": []}}";
 	cli_server_say("POST", "/api/v1/clusters/v1/shift", 200, red, 0);
-	cli_expect(1, "Red: refused without --force", "", "shift", "--all", "--from", "v1",
-	           "--to", "v2", "--percent", "10", "--namespace", "shop", "--plan", NULL);
+	cli_expect(1, "Red: refused without --force", "", "shift", "--all", "--from", "v1", "--to", "v2", "--percent",
+	           "10", "--namespace", "shop", "--plan", NULL);
 	assert_string_equal(cli_server_call(0)->body, "{\"to\":\"v2\",\"percent\":10.0,\"namespace\":\"shop\"}");
 	cli_expect(0, "", "", "shift", "--all", "--from", "v1", "--to", "v2", "--percent", "10", "--plan", "--force",
 	           NULL);

@@ -86,6 +86,38 @@ static void colours_do_not_change_widths(void **state)
 	               "a-very-long-name-of-a-route.example.ch     5\n");
 }
 
+static void notes_go_below_where_they_do_not_fit(void **state)
+{
+	static const struct column two[] = {{.title = "NAME", .flexible = true}, {.title = "NOTES", .below = true}};
+	char *text;
+	size_t size;
+	struct table *table = table_new(two, 2);
+	struct output output = {.width = 20, .file = open_memstream(&text, &size)};
+	table_cell(table, TONE_PLAIN, "a.ch");
+	table_cell(table, TONE_PLAIN, "twelve chars");
+	table_cell(table, TONE_PLAIN, "long.name.ch");
+	table_cell(table, TONE_PLAIN, "that is too much for a line");
+	table_cell(table, TONE_PLAIN, "b.ch");
+	table_cell(table, TONE_PLAIN, "%s", "");
+	table_print(table, &output);
+	output.width = 0;
+	table_print(table, &output);
+	fclose(output.file);
+	assert_string_equal(text, "NAME          NOTES\n"
+	                          "a.ch\n"
+	                          "    twelve chars\n"
+	                          "long.name.ch\n"
+	                          "    that is too much\n"
+	                          "    for a line\n"
+	                          "b.ch\n"
+	                          "NAME          NOTES\n"
+	                          "a.ch          twelve chars\n"
+	                          "long.name.ch  that is too much for a line\n"
+	                          "b.ch\n");
+	table_free(table);
+	free(text);
+}
+
 static void names_cannot_move_the_cursor(void **state)
 {
 	static const struct column one[] = {{.title = "NAME"}};
@@ -108,6 +140,7 @@ int main(void)
 	    cmocka_unit_test(a_terminal_gets_what_fits),
 	    cmocka_unit_test(no_line_is_wider_than_the_terminal),
 	    cmocka_unit_test(colours_do_not_change_widths),
+	    cmocka_unit_test(notes_go_below_where_they_do_not_fit),
 	    cmocka_unit_test(names_cannot_move_the_cursor),
 	};
 	setlocale(LC_CTYPE, "C.UTF-8");

@@ -9,7 +9,7 @@
 #include "cli_server.h"
 
 static const char done[] = "{\"revision\": 8, \"changed\": true, \"applied\": true}";
-static const char draining[] = "{\"cluster\": {\"name\": \"v1\", \"state\": \"draining\"}}";
+static const char draining[] = "{\"name\": \"v1\", \"state\": \"draining\", \"drain\": {\"drained_at\": null}}";
 static const char two_left[] = "{\"total\": 2, \"oldest_seconds\": 3700, \"by_route\": [{\"route\": \"a.ch\", "
                                "\"cluster\": \"v1\", \"count\": 2}]}";
 static const char none_left[] = "{\"total\": 0, \"by_route\": []}";
@@ -35,11 +35,27 @@ static void a_drain_ends_with_its_last_connection(void **state)
 
 static void connections_that_were_closed_are_a_timeout(void **state)
 {
-	cli_server_say("GET", "/api/v1/clusters/v1/status", 200, draining, 0);
+	cli_server_say("GET", "/api/v1/clusters/v1/status", 200, draining, 1);
+	cli_server_say("GET", "/api/v1/clusters/v1/status", 200,
+	               "{\"state\": \"draining\", \"drain\": {\"deadline\": \"2026-01-31T09:00:00.000Z\", "
+	               "\"drained_at\": \"2026-01-31T09:00:00.010Z\"}}",
+	               0);
 	cli_server_say("GET", "/api/v1/connections?limit=1&cluster=v1", 200, two_left, 1);
 	cli_server_say("GET", "/api/v1/connections?limit=1&cluster=v1", 200, none_left, 0);
-	cli_expect(2, NULL, "the time was over: the last connections (2 a second ago) were closed", "cluster", "drain",
-	           "v1", "--timeout", "1s", "--wait", NULL);
+	cli_expect(2, NULL, "the time was over: the connections that were left (2) were closed", "cluster", "drain",
+	           "v1", "--timeout", "1h", "--wait", NULL);
+}
+
+static void connections_that_ended_in_time_are_not(void **state)
+{
+	cli_server_say("GET", "/api/v1/clusters/v1/status", 200, draining, 1);
+	cli_server_say("GET", "/api/v1/clusters/v1/status", 200,
+	               "{\"state\": \"draining\", \"drain\": {\"deadline\": \"2026-01-31T09:00:00.000Z\", "
+	               "\"drained_at\": \"2026-01-31T08:59:59.999Z\"}}",
+	               0);
+	cli_server_say("GET", "/api/v1/connections?limit=1&cluster=v1", 200, two_left, 1);
+	cli_server_say("GET", "/api/v1/connections?limit=1&cluster=v1", 200, none_left, 0);
+	cli_expect(0, NULL, "", "cluster", "drain", "v1", "--timeout", "1h", "--wait", NULL);
 }
 
 static void a_drain_that_is_called_off_is_a_failure(void **state)
@@ -108,6 +124,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(a_drain_ends_with_its_last_connection, setup),
 	    cmocka_unit_test_setup(connections_that_were_closed_are_a_timeout, setup),
+	    cmocka_unit_test_setup(connections_that_ended_in_time_are_not, setup),
 	    cmocka_unit_test_setup(a_drain_that_is_called_off_is_a_failure, setup),
 	    cmocka_unit_test_setup(a_silent_control_is_waited_for, setup),
 	    cmocka_unit_test_setup(with_json_progress_goes_to_stderr, setup),

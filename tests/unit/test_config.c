@@ -51,6 +51,17 @@ static void assert_address(const struct address *address, const char *text)
 	assert_string_equal(address_format(address, formatted), text);
 }
 
+/* The text is refused, and this is how its first error begins. */
+static void assert_first_error(const char *text, const char *begin)
+{
+	struct config_errors errors = {0};
+	assert_null(config_parse(text, strlen(text), "test", &errors));
+	if (strncmp(errors.lines[0], begin, strlen(begin)) != 0)
+		print_error("%s\n", errors.lines[0]);
+	assert_int_equal(strncmp(errors.lines[0], begin, strlen(begin)), 0);
+	config_errors_free(&errors);
+}
+
 static void defaults(void **state)
 {
 	struct config *config = parse_good("{" MINIMAL "}");
@@ -88,6 +99,17 @@ static void defaults(void **state)
 	assert_string_equal(config->admin.listen, "127.0.0.1:8089");
 	assert_address(&config->admin.listen_address, "127.0.0.1");
 	assert_int_equal(config->admin.listen_port, 8089);
+	assert_int_equal(config->admin.allow_from_count, 0);
+	assert_int_equal(config->admin.metrics_from_count, 0);
+	assert_int_equal(config->admin.loopback, 0); /* nobody without a token */
+	assert_string_equal(config->admin.tokens, "");
+	assert_string_equal(config->admin.tls_certificate, "");
+	assert_string_equal(config->admin.tls_key, "");
+	assert_int_equal(config->admin.requests_per_second, 200);
+	assert_false(config->log.json);
+	assert_int_equal(config->log.connections, CONNECTION_LOG_OFF);
+	assert_int_equal(config->log.sample, 100);
+	assert_string_equal(config->log.connections_file, "");
 	assert_string_equal(config->paths.run, "/run/pointsman");
 	assert_string_equal(config->paths.state, "/var/lib/pointsman");
 	assert_int_equal(json_array_size(config->clusters), 0);
@@ -109,7 +131,11 @@ static void every_field(void **state)
 	    "\"limits\":{\"head_bytes\":2049,\"client_mss\":1400,\"connections\":1001,\"young\":1000,"
 	    "\"large_heads\":12,\"connection_rate\":13,\"hosts\":14,\"routes\":15,\"pairs\":16,\"neighbours\":17},"
 	    "\"admin\":{\"listen\":\"192.0.2.1:9000\",\"allow_from\":[\"192.0.2.0/24\",\"2001:db8::/32\"],"
-	    "\"allowed_hosts\":[\"LB.example.com\",\"[::1]\"]},"
+	    "\"allowed_hosts\":[\"LB.example.com\",\"[::1]\"],\"metrics_from\":[\"192.0.2.200\",\"2001:db8:1::/48\"],"
+	    "\"loopback\":\"operator\",\"tokens\":\"/etc/pointsman/tokens\",\"requests_per_second\":77,"
+	    "\"tls\":{\"certificate\":\"/etc/c.pem\",\"key\":\"/etc/k.pem\"}},"
+	    "\"log\":{\"format\":\"json\",\"connections\":\"sampled\",\"sample\":7,\"connections_file\":\"/var/log/"
+	    "c\"},"
 	    "\"paths\":{\"run\":\"/tmp/run\",\"state\":\"/tmp/state\"},"
 	    "\"clusters\":[{\"name\":\"ose1\"}]}");
 	assert_int_equal(config->port_count, 2);
@@ -154,6 +180,18 @@ static void every_field(void **state)
 	assert_int_equal(config->admin.allow_from_count, 2);
 	assert_int_equal(config->admin.allowed_host_count, 2);
 	assert_string_equal(config->admin.allowed_hosts[0], "lb.example.com");
+	assert_int_equal(config->admin.metrics_from_count, 2);
+	assert_int_equal(config->admin.metrics_from[0].length, 128);
+	assert_int_equal(config->admin.metrics_from[1].length, 48);
+	assert_int_equal(config->admin.loopback, 2);
+	assert_string_equal(config->admin.tokens, "/etc/pointsman/tokens");
+	assert_int_equal(config->admin.requests_per_second, 77);
+	assert_string_equal(config->admin.tls_certificate, "/etc/c.pem");
+	assert_string_equal(config->admin.tls_key, "/etc/k.pem");
+	assert_true(config->log.json);
+	assert_int_equal(config->log.connections, CONNECTION_LOG_SAMPLED);
+	assert_int_equal(config->log.sample, 7);
+	assert_string_equal(config->log.connections_file, "/var/log/c");
 	assert_string_equal(config->paths.run, "/tmp/run");
 	assert_string_equal(config->paths.state, "/tmp/state");
 	assert_int_equal(json_array_size(config->clusters), 1);
@@ -318,8 +356,36 @@ static void wrong_admin(void **state)
 	    WITH("\"admin\":{\"allowed_hosts\":[\"a:80\"]}"),
 	    "$.admin.allowed_hosts[0]: \"a:80\" is not a host name; expected a host name or an address without a "
 	    "port, such as \"lb.example.com\"");
+	static const char *const missing[][2] = {
+	    {WITH("\"admin\":{\"tls\":{\"certificate\":\"/c\"}}"),
+	     "$.admin.tls.key: is missing; expected the path of a PEM file"},
+	    {WITH("\"admin\":{\"tls\":{\"key\":\"/k\"}}"),
+	     "$.admin.tls.certificate: is missing; expected the path of a PEM file"},
+	    {WITH("\"admin\":{\"tls\":{}}"), "$.admin.tls.certificate: is missing; expected the path of a PEM file"},
+	    {WITH("\"admin\":{\"tls\":{\"certificate\":\"c\",\"key\":\"/k\"}}"),
+	     "$.admin.tls.certificate: is not absolute; expected a path that begins with \"/\""},
+	    {WITH("\"admin\":{\"tls\":{\"certificate\":\"/c\",\"key\":\"/k\",\"chain\":\"/d\"}}"),
+	     "$.admin.tls: unknown field \"chain\"; expected one of certificate, key"},
+	};
+	for (size_t i = 0; i < sizeof(missing) / sizeof(missing[0]); i++)
+		assert_first_error(missing[i][0], missing[i][1]);
+	assert_first_error(WITH("\"admin\":{\"tls\":\"/c.pem\"}"), "$.admin.tls: is a string");
+	assert_first_error(WITH("\"admin\":{\"loopback\":\"root\"}"), "$.admin.loopback: \"root\" is not known");
+	assert_first_error(WITH("\"admin\":{\"tokens\":\"tokens\"}"), "$.admin.tokens: is not absolute");
+	assert_first_error(WITH("\"admin\":{\"requests_per_second\":0}"),
+	                   "$.admin.requests_per_second: 0 is out of range");
+	assert_first_error(WITH("\"admin\":{\"metrics_from\":[\"10.0.0.1/8\"]}"), "$.admin.metrics_from[0]:");
 	config_free(parse_good(WITH("\"admin\":{\"listen\":\"[::1]:8089\"}")));
 	config_free(parse_good(WITH("\"admin\":{\"listen\":\"0.0.0.0:8089\",\"allow_from\":[\"10.0.0.0/8\"]}")));
+}
+
+static void wrong_log(void **state)
+{
+	assert_first_error(WITH("\"log\":{\"format\":\"xml\"}"), "$.log.format: \"xml\" is not known");
+	assert_first_error(WITH("\"log\":{\"connections\":\"some\"}"), "$.log.connections: \"some\" is not known");
+	assert_first_error(WITH("\"log\":{\"sample\":0}"), "$.log.sample: 0 is out of range");
+	assert_first_error(WITH("\"log\":{\"connections_file\":\"c\"}"), "$.log.connections_file: is not absolute");
+	assert_first_error(WITH("\"log\":{\"level\":1}"), "$.log: unknown field \"level\"");
 }
 
 static void files(void **state)
@@ -372,6 +438,7 @@ int main(void)
 	    cmocka_unit_test(wrong_dataplane),
 	    cmocka_unit_test(wrong_numbers),
 	    cmocka_unit_test(wrong_admin),
+	    cmocka_unit_test(wrong_log),
 	    cmocka_unit_test(files),
 	    cmocka_unit_test(every_truncation_is_refused),
 	};

@@ -144,6 +144,19 @@ static void a_sample_of_the_refused_ones(void **state)
 	assert_null(strstr(content(), "id=100 "));
 }
 
+static void a_new_file_when_it_is_asked_for(void **state)
+{
+	begin("'connections': 'full'");
+	struct record record = ended(1, "app1.ch");
+	fake_link_record(0, &record);
+	TRAFFIC_AWAIT(written() == 1);
+	assert_int_equal(unlink(path), 0);
+	connection_log_reopen(traffic.control.connection_log);
+	fake_link_record(0, &record);
+	TRAFFIC_AWAIT(written() == 2);
+	assert_non_null(strstr(content(), "id=1 "));
+}
+
 static void off(void **state)
 {
 	begin("'connections': 'off'");
@@ -184,6 +197,7 @@ int main(void)
 	    cmocka_unit_test_teardown(names_cannot_break_out_of_json, teardown),
 	    cmocka_unit_test_teardown(refused_ones_are_lines_too, teardown),
 	    cmocka_unit_test_teardown(a_sample_of_the_refused_ones, teardown),
+	    cmocka_unit_test_teardown(a_new_file_when_it_is_asked_for, teardown),
 	    cmocka_unit_test_teardown(off, teardown),
 	    cmocka_unit_test_teardown(counts_go_on_over_a_change_of_the_configuration, teardown),
 	};

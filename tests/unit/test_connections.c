@@ -79,7 +79,8 @@ static void what_a_connection_shows(void **state)
 	record.connection.bytes_out = 1ULL << 40;
 	record.connection.pair = traffic_pair_slot("*.wild.ch", "ose1");
 	connections_add(connections, &record);
-	struct record head = {.type = RECORD_LISTED, .connection = {.id = 8, .cluster = CLUSTER_NONE, .pair = SLOT_NONE}};
+	struct record head = {.type = RECORD_LISTED,
+	                      .connection = {.id = 8, .cluster = CLUSTER_NONE, .pair = SLOT_NONE}};
 	head.connection.host = SLOT_NONE;
 	address_parse("2001:db8::7", &head.connection.client);
 	head.connection.client_port = 5;

@@ -257,7 +257,8 @@ static void the_dataplane_is_fed(void **state)
 	assert_false(control_applied(&control, 1));
 	assert_null(fake_link_appear());
 	AWAIT(control_applied(&control, 1));
-	assert_int_equal(fake_link.workers[1].count, 3 + 2 + 2 + 2 + 1); /* hosts, routes, listeners, begin and end, what to record */
+	assert_int_equal(fake_link.workers[1].count,
+	                 3 + 2 + 2 + 2 + 1); /* hosts, routes, listeners, begin and end, what to record */
 	all_up();
 	AWAIT(fake_link_message(MESSAGE_BATCH_END, 0));
 	turns(20);

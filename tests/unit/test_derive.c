@@ -109,6 +109,8 @@ static void any_difference_is_another_print(void **state)
 	DIFFERS(routes[0].weight_given = false);
 	DIFFERS(routes[0].http = false);
 	DIFFERS(routes[0].https = true);
+	DIFFERS(routes[0].termination = TERMINATION_EDGE);
+	DIFFERS(routes[0].insecure = INSECURE_ALLOW);
 	DIFFERS(routes[0].created = 7);
 	DIFFERS(strcpy(routes[0].namespace, "shoq"));
 	DIFFERS(strcpy(routes[0].uid, "z"));

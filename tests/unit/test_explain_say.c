@@ -1,4 +1,5 @@
-/* explain, explain_view, explain_say: the workers' answers joined with control's view, and the sentence that is made. */
+/* explain, explain_view, explain_say: the workers' answers joined with control's view, and the sentence that is made.
+ */
 #include "traffic_fixture.h"
 
 #include <stdio.h>
@@ -110,7 +111,8 @@ static void elected_among_two_clusters(void **state)
 	add_host(0, "ose1", 0, 0, true, false, false);
 	add_host(0, "ose1", 1, 0, true, false, false);
 	add_host(0, "ose2", 0, 3, true, true, false);
-	says("app1.ch goes to cluster ose2 (weight 80 of 90), router host r1 (203.0.113.21): 3 active connections, the only "
+	says("app1.ch goes to cluster ose2 (weight 80 of 90), router host r1 (203.0.113.21): 3 active connections, the "
+	     "only "
 	     "usable one of the cluster");
 	assert_string_equal(traffic_text(answer, "decision"), "elected");
 	assert_string_equal(traffic_text(answer, "route"), "app1.ch");
@@ -161,17 +163,23 @@ static void by_default(void **state)
 	decide(0, DECISION_ELECTED, "", false, true);
 	add_share(0, "ose2", 100, true, true, true);
 	add_host(0, "ose2", 0, 0, true, true, false);
-	says("nobody.ch goes to cluster ose2, the default of listener https, because no route has the name, router host r1 "
+	says("nobody.ch goes to cluster ose2, the default of listener https, because no route has the name, router "
+	     "host r1 "
 	     "(203.0.113.21): no active connection, the only usable one of the cluster");
 	assert_string_equal(traffic_text(answer, "route"), "default cluster ose2");
 	assert_string_equal(traffic_text(answer, "clusters.0.weight_origin"), "null");
+	ask("", 1);
+	decide(0, DECISION_ELECTED, "", false, true);
+	add_share(0, "ose2", 100, true, true, true);
+	says("a connection without a name goes to cluster ose2, the default of listener https");
 }
 
 static void unknown_names(void **state)
 {
 	ask("app2.ch", 0);
 	decide(0, DECISION_UNKNOWN, "", false, false);
-	says("the name is not known: no cluster has a route for app2.ch, and listener http has no default cluster; 1 name is "
+	says("the name is not known: no cluster has a route for app2.ch, and listener http has no default cluster; 1 "
+	     "name is "
 	     "similar: app1.ch; clients get status 404");
 	assert_string_equal(traffic_text(answer, "route"), "null");
 	assert_string_equal(traffic_text(answer, "elected"), "null");
@@ -181,12 +189,14 @@ static void unknown_names(void **state)
 	strcpy(traffic.config->listeners[1].default_cluster, "nix");
 	ask("entirely.different", 1);
 	decide(0, DECISION_UNKNOWN, "", false, false);
-	says("the name is not known: no cluster has a route for entirely.different, and the default cluster nix of listener "
+	says("the name is not known: no cluster has a route for entirely.different, and the default cluster nix of "
+	     "listener "
 	     "https does not exist; clients get the TLS alert unrecognized_name");
 	ask("app1.ch", 0);
 	decide(0, DECISION_UNKNOWN, "", false, false);
-	says("the name app1.ch is new: the workers do not know it yet, or have no room (see limits.routes); clients get "
-	     "status 404");
+	says(
+	    "the name app1.ch is new: the workers do not know it yet, or have no room (see limits.routes); clients get "
+	    "status 404");
 }
 
 static void not_served_on_the_listener(void **state)
@@ -214,8 +224,10 @@ static void nothing_healthy(void **state)
 	add_share(0, "ose2", 8000, false, false, false);
 	add_host(0, "ose1", 0, 0, false, false, false);
 	add_host(0, "ose1", 1, 0, false, false, false);
-	says("nothing healthy: app1.ch would go to ose1 (r1 (203.0.113.11) down: connection refused, r2 (203.0.113.12) draining "
-	     "by anna@192.0.2.9 (kernel)); ose2 (not at all: it is not served on listener http there); clients get status "
+	says("nothing healthy: app1.ch would go to ose1 (r1 (203.0.113.11) down: connection refused, r2 (203.0.113.12) "
+	     "draining "
+	     "by anna@192.0.2.9 (kernel)); ose2 (not at all: it is not served on listener http there); clients get "
+	     "status "
 	     "503");
 	assert_string_equal(traffic_text(answer, "hosts.1.why"), "draining by anna@192.0.2.9 (kernel)");
 	assert_string_equal(traffic_text(answer, "hosts.0.healthy"), "false");
@@ -235,14 +247,17 @@ static void weights_that_let_nothing_through(void **state)
 	decide(0, DECISION_UNHEALTHY, "app1.ch", false, false);
 	add_share(0, "ose1", 0, true, false, false);
 	add_share(0, "ose2", 0, true, false, false);
-	says("app1.ch goes nowhere: ose1: parked: another cluster served this name first; give it a weight to let it serve; "
-	     "ose2: conflict: another cluster serves this name from a different namespace; set a weight through the API to "
+	says("app1.ch goes nowhere: ose1: parked: another cluster served this name first; give it a weight to let it "
+	     "serve; "
+	     "ose2: conflict: another cluster serves this name from a different namespace; set a weight through the "
+	     "API to "
 	     "allow it; clients get the TLS alert internal_error");
 	second->conflict = false;
 	assert_true(names_pair(name, cluster_of("ose2")->index) != NULL);
 	names_pair_override(&traffic.control.state.names, name, second, 0);
 	cluster_of("ose1")->spec->state = CLUSTER_STAGED;
-	says("app1.ch goes nowhere: ose1: the cluster is staged; ose2: its weight is 0, by override; clients get the TLS "
+	says("app1.ch goes nowhere: ose1: the cluster is staged; ose2: its weight is 0, by override; clients get the "
+	     "TLS "
 	     "alert internal_error");
 }
 
@@ -262,7 +277,8 @@ static void each_worker_has_its_own_turn(void **state)
 		add_host(worker, "ose1", 0, 0, true, worker == 0, false);
 		add_host(worker, "ose2", 0, 0, true, worker == 1, false);
 	}
-	says("app1.ch goes to cluster ose1 (weight 10 of 90), router host r1 (203.0.113.11): no active connection, the only "
+	says("app1.ch goes to cluster ose1 (weight 10 of 90), router host r1 (203.0.113.11): no active connection, the "
+	     "only "
 	     "usable one of the cluster; so says worker 0, and 1 of 2 would decide otherwise, each at its own turn");
 	assert_string_equal(traffic_text(answer, "workers.0.elected.cluster"), "ose1");
 	assert_string_equal(traffic_text(answer, "workers.1.elected.cluster"), "ose2");
@@ -287,7 +303,8 @@ static void what_has_gone_meanwhile(void **state)
 	add_share(0, "ose2", 8000, true, true, true);
 	add_host(0, "ose2", 0, 0, true, true, false);
 	assert_true(control_delete(&traffic.control, "ose2", &fixture_actor));
-	says("app1.ch goes to cluster (removed) (weight 80, the only one that can take it), router host 203.0.113.21: no "
+	says("app1.ch goes to cluster (removed) (weight 80, the only one that can take it), router host 203.0.113.21: "
+	     "no "
 	     "active connection, the only usable one of the cluster");
 	assert_string_equal(traffic_text(answer, "clusters.1.why"), "the cluster has been removed");
 	assert_string_equal(traffic_text(answer, "hosts.0.why"), "it has been removed");
@@ -301,8 +318,9 @@ static void the_listener_on_which_it_is_served(void **state)
 	assert_int_equal(explain_listener(&traffic.control, &unknown), 0);
 	assert_int_equal(explain_listener(&traffic.control, &app1), 0);
 	assert_int_equal(explain_listener(&traffic.control, &wild), 0);
-	struct cluster_spec *tls = fixture_cluster("{'name': 'ose3', 'source': 'static', 'routes': [{'host': "
-	                                           "'secure.ch', 'http': false}, {'host': '*.tls.ch', 'http': false}]}");
+	struct cluster_spec *tls =
+	    fixture_cluster("{'name': 'ose3', 'source': 'static', 'routes': [{'host': "
+	                    "'secure.ch', 'http': false}, {'host': '*.tls.ch', 'http': false}]}");
 	assert_true(control_put(&traffic.control, tls, 0, &fixture_actor));
 	const struct hostname secure = host_name("secure.ch"), below = host_name("a.tls.ch");
 	assert_int_equal(explain_listener(&traffic.control, &secure), 1);
@@ -314,9 +332,10 @@ static void what_control_alone_can_say(void **state)
 	char text[EXPLAIN_TEXT_MAX];
 	struct explain_question question = {.name = host_name("app1.ch")};
 	cluster_of("ose1")->health[0].state = HEALTH_DOWN;
-	assert_string_equal(explain_alone(&traffic.control, &question, text),
-	                    "by control's state listener http would take app1.ch to ose1 (weight 10, 1 of 2 router hosts "
-	                    "good), ose2 (weight 80, not on this listener, 1 of 1 router hosts good)");
+	assert_string_equal(
+	    explain_alone(&traffic.control, &question, text),
+	    "by control's state listener http would take app1.ch to ose1 (weight 10, 1 of 2 router hosts "
+	    "good), ose2 (weight 80, not on this listener, 1 of 1 router hosts good)");
 	question.name = host_name("nobody.ch");
 	assert_string_equal(explain_alone(&traffic.control, &question, text),
 	                    "control knows no route for nobody.ch, and the default cluster of listener http is none");

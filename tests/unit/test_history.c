@@ -29,7 +29,10 @@ static int teardown(void **state)
 
 static void set(enum history_kind kind, uint64_t id, uint64_t active, uint64_t fresh, uint64_t refused)
 {
-	history_set(history, kind, id, (const uint64_t[]){active, fresh, refused, 0});
+	if (kind == HISTORY_PAIR)
+		history_set_pair(history, id, id / 2, active, fresh);
+	else
+		history_set(history, kind, id, (const uint64_t[]){active, fresh, refused, 0});
 }
 
 static int64_t value(enum history_kind kind, uint64_t id, enum history_value value, unsigned i)
@@ -160,6 +163,19 @@ static void totals_follow_from_the_last_one(void **state)
 	assert_int_equal(value(HISTORY_HOST, 4, VALUE_NEW, LAST - 1), 4);
 }
 
+static void routes_with_connections_are_listed_once(void **state)
+{
+	size_t count;
+	history_begin(history, T0, HISTORY_FULL);
+	for (uint64_t id = 1; id < 8; id++) /* routes 0 (unknown), 1, 1, 2, 2, 3, 3 */
+		set(HISTORY_PAIR, id, 1, 0, 0);
+	uint64_t *names = history_names(history, &count);
+	assert_int_equal(count, 3);
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(names[i], i + 1);
+	free(names);
+}
+
 static void huge_values_do_not_wrap(void **state)
 {
 	history_begin(history, T0, HISTORY_FULL);
@@ -249,6 +265,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(recent_is_the_sum_of_the_points, setup, teardown),
 	    cmocka_unit_test_setup_teardown(pairs_without_room_are_counted_and_not_shown_as_idle, setup, teardown),
 	    cmocka_unit_test_setup_teardown(totals_follow_from_the_last_one, setup, teardown),
+	    cmocka_unit_test_setup_teardown(routes_with_connections_are_listed_once, setup, teardown),
 	    cmocka_unit_test_setup_teardown(huge_values_do_not_wrap, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_clock_set_back_begins_anew, setup, teardown),
 	    cmocka_unit_test_setup_teardown(the_file_brings_everything_back, setup, teardown),

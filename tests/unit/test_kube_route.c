@@ -184,6 +184,57 @@ static void ports(void **state)
 	assert_string_equal(why, "spec.tls.termination \"magic\" is not known");
 }
 
+static void where_tls_ends(void **state)
+{
+	static const struct {
+		const char *tls, *termination, *insecure;
+	} cases[] = {
+	    {"null", "none", "None"},
+	    {"{}", "edge", "None"},
+	    {"{\"termination\":\"edge\",\"insecureEdgeTerminationPolicy\":\"Allow\"}", "edge", "Allow"},
+	    {"{\"termination\":\"reencrypt\",\"insecureEdgeTerminationPolicy\":\"Redirect\"}", "reencrypt", "Redirect"},
+	    {"{\"termination\":\"passthrough\",\"insecureEdgeTerminationPolicy\":\"Allow\"}", "passthrough", "None"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct observed_route route;
+		char why[KUBE_WHY_MAX], rest[300];
+		snprintf(rest, sizeof(rest), "\"spec\":{\"host\":\"a.test\",\"tls\":%s}", cases[i].tls);
+		assert_int_equal(decode(rest, &ignored, &route, why), KUBE_SERVES);
+		assert_string_equal(observed_termination_name(route.termination), cases[i].termination);
+		assert_string_equal(observed_insecure_name(route.insecure), cases[i].insecure);
+	}
+}
+
+/* What one is told of a Route that serves nothing. */
+static void what_the_router_says(void **state)
+{
+	static const struct {
+		const char *rest, *host, *words;
+		bool wildcard;
+	} cases[] = {
+	    {"\"spec\":{\"host\":\"a.test\"}," STATUS(
+	         "{\"routerName\":\"default\",\"host\":\"a.test\",\"conditions\":[{\"type\":\"Admitted\",\"status\":"
+	         "\"False\",\"reason\":\"HostAlreadyClaimed\",\"message\":\"route b already exposes it\"}]}"),
+	     "a.test", "not admitted by router default: HostAlreadyClaimed: route b already exposes it", false},
+	    {"\"spec\":{\"host\":\"any.a.test\",\"wildcardPolicy\":\"Subdomain\"}," STATUS(
+	         ENTRY("default", "any.a.test", "False")),
+	     "a.test", "not admitted by router default: no reason given: no message given", true},
+	    {"\"spec\":{\"host\":\"a.test\"}," STATUS(ENTRY("shard", "a.test", "True")), "a.test",
+	     "router default has not admitted it (yet), or does not select it", false},
+	    {"\"spec\":{\"subdomain\":\"a\"}", "", "router default has not admitted it (yet), or does not select it",
+	     false},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct observed_route route;
+		char why[KUBE_WHY_MAX];
+		assert_int_equal(decode(cases[i].rest, &by_status, &route, why), KUBE_SERVES_NOT);
+		assert_string_equal(why, "");
+		assert_string_equal(route.host.text, cases[i].host);
+		assert_int_equal(route.wildcard, cases[i].wildcard);
+		assert_string_equal(route.warning, cases[i].words);
+	}
+}
+
 static void weights(void **state)
 {
 #define BAD "annotation %s is ignored, it is no number from 0 to 100 but "
@@ -350,7 +401,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(admission),     cmocka_unit_test(without_admission),
 	    cmocka_unit_test(identity),      cmocka_unit_test(wildcards),
-	    cmocka_unit_test(ports),         cmocka_unit_test(weights),
+	    cmocka_unit_test(ports),         cmocka_unit_test(where_tls_ends),
+	    cmocka_unit_test(weights),       cmocka_unit_test(what_the_router_says),
 	    cmocka_unit_test(long_warnings), cmocka_unit_test(hosts_that_are_none),
 	    cmocka_unit_test(broken),        cmocka_unit_test(recorded_list),
 	};

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "control/cluster.h"
 #include "control/event_loop.h"
 #include "control/kube_source.h"
 #include "tests/unit/api_server.h"
@@ -306,6 +307,41 @@ static void broken_objects_stay_as_they_were(void **state)
 	await_report(fixture, "EVENT|", ONE_SHOWN);
 }
 
+static const char *rejection_of(const struct fixture *fixture, const char *text)
+{
+	struct hostname host;
+	bool wildcard;
+	assert_true(name_parse(text, &host, &wildcard));
+	return kube_source_rejection(fixture->source, cluster_name_id(&host, wildcard));
+}
+
+#define REFUSED(uid, host)                                                                                             \
+	"{" META(uid, "shop", "x") "\"spec\":{\"host\":\"" host                                                        \
+	                           "\"},\"status\":{\"ingress\":[{\"routerName\":\"default\",\"host\":\"" host         \
+	                           "\",\"conditions\":[{\"type\":\"Admitted\",\"status\":\"False\",\"reason\":"        \
+	                           "\"HostAlreadyClaimed\",\"message\":\"taken\"}]}]}}"
+
+/* It is known why a name is missing, as long as that is so. */
+static void what_is_not_admitted(void **state)
+{
+	struct fixture *fixture = *state;
+	struct streams streams = reach_streams(
+	    fixture, LIST("RouteList", "10", ROUTE("u1", "api", "api.test") "," REFUSED("u2", "www.test")), ONE_POD);
+	assert_string_equal(rejection_of(fixture, "www.test"),
+	                    "not admitted by router default: HostAlreadyClaimed: taken");
+	assert_null(rejection_of(fixture, "api.test"));
+	api_send(streams.routes, EVENT("MODIFIED", ROUTE("u2", "web", "www.test")));
+	api_send(streams.routes, EVENT("MODIFIED", REFUSED("u1", "api.test")));
+	await_report(fixture, "EVENT|", "u2:shop/web=www.test " ONE_SHOWN);
+	assert_null(rejection_of(fixture, "www.test"));
+	assert_non_null(rejection_of(fixture, "api.test"));
+	api_send(streams.routes, EVENT("DELETED", REFUSED("u1", "api.test")));
+	api_send(streams.routes, EVENT("MODIFIED", ROUTE("u2", "web", "new.test")));
+	await_report(fixture, "EVENT|", "u2:shop/web=new.test " ONE_SHOWN);
+	assert_null(rejection_of(fixture, "api.test"));
+	assert_warnings(fixture, "");
+}
+
 /* Where not even the uid can be read, nobody knows which one it is: then nothing goes by that list. */
 static void unreadable_items_remove_nothing(void **state)
 {
@@ -577,6 +613,7 @@ int main(void)
 	    TEST(empty_lists),
 	    TEST(broken_objects_stay_as_they_were),
 	    TEST(unreadable_items_remove_nothing),
+	    TEST(what_is_not_admitted),
 	    TEST(objects_change),
 	    TEST(pods_change),
 	    TEST(namespaces),

@@ -160,14 +160,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(many_are_one_revision),
-	    TEST(a_route_that_does_not_change_keeps_its_rollback),
-	    TEST(taken_back_over_a_restart),
-	    TEST(what_was_parked_is_parked_again),
-	    TEST(the_cluster_is_gone_meanwhile),
-	    TEST(a_route_that_is_gone),
-	    TEST(what_cannot_be_saved_is_undone),
-	    TEST(one_weight),
+	    TEST(many_are_one_revision),          TEST(a_route_that_does_not_change_keeps_its_rollback),
+	    TEST(taken_back_over_a_restart),      TEST(what_was_parked_is_parked_again),
+	    TEST(the_cluster_is_gone_meanwhile),  TEST(a_route_that_is_gone),
+	    TEST(what_cannot_be_saved_is_undone), TEST(one_weight),
 	};
 	return fixture_run_tests(tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -24,10 +24,10 @@ static bool matches(const char *host)
 
 static void names_and_dates(void **state)
 {
-	certificate_make(&made, "CN=app1.ch,O=Acme", "app1.ch *.wild.ch", -DAY, 30 * DAY);
+	certificate_make(&made, "app1.ch", "app1.ch *.wild.ch", -DAY, 30 * DAY);
 	assert_true(matches("app1.ch"));
-	assert_string_equal(read.subject, "CN=app1.ch,O=Acme");
-	assert_string_equal(read.issuer, "CN=app1.ch,O=Acme");
+	assert_string_equal(read.subject, "CN=app1.ch");
+	assert_string_equal(read.issuer, "CN=app1.ch");
 	assert_int_equal(read.name_count, 2);
 	assert_string_equal(read.names[1], "*.wild.ch");
 	int64_t now = (int64_t)time(NULL) * 1000;
@@ -37,14 +37,14 @@ static void names_and_dates(void **state)
 
 static void whether_it_is_for_a_host(void **state)
 {
-	certificate_make(&made, "CN=other.ch", "app1.ch *.wild.ch", -DAY, DAY);
+	certificate_make(&made, "other.ch", "app1.ch *.wild.ch", -DAY, DAY);
 	assert_true(matches("app1.ch"));
 	assert_true(matches("a.wild.ch"));
 	assert_false(matches("wild.ch"));
 	assert_false(matches("a.b.wild.ch"));
 	assert_false(matches("app2.ch"));
 	assert_false(matches("other.ch"));
-	certificate_make(&made, "CN=other.ch", "", -DAY, DAY);
+	certificate_make(&made, "other.ch", "", -DAY, DAY);
 	assert_true(matches("other.ch"));
 	assert_int_equal(read.name_count, 0);
 }
@@ -54,33 +54,35 @@ static void many_names(void **state)
 	char names[2000] = "";
 	for (int i = 0; i < 50; i++)
 		snprintf(names + strlen(names), sizeof(names) - strlen(names), "n%d.ch ", i);
-	certificate_make(&made, "CN=x", names, -DAY, DAY);
+	certificate_make(&made, "x", names, -DAY, DAY);
 	assert_true(matches("n49.ch"));
 	assert_int_equal(read.name_count, CERTIFICATE_NAMES_MAX);
 }
 
 static void what_strangers_write(void **state)
 {
-	certificate_make(&made, "CN=<img src=x>\\0A\x1b[31m", "app1.ch", -DAY, DAY);
+	certificate_make(&made, "<img src=x>\n\x1b[31m", "app1.ch", -DAY, DAY);
 	assert_true(matches("app1.ch"));
 	for (const char *c = read.subject; *c != '\0'; c++)
 		assert_true((unsigned char)*c >= 0x20 && *c != 0x7f);
-	assert_non_null(strstr(read.subject, "<img src=x>"));
+	assert_non_null(strstr(read.subject, "img src=x"));
 }
 
 static void what_is_no_certificate(void **state)
 {
 	assert_false(probe_certificate_read("", "app1.ch", &read));
-	assert_false(probe_certificate_read("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "app1.ch",
-	                                    &read));
+	assert_false(
+	    probe_certificate_read("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "app1.ch", &read));
 	assert_int_equal(read.name_count, 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(names_and_dates),      cmocka_unit_test(whether_it_is_for_a_host),
-	    cmocka_unit_test(many_names),           cmocka_unit_test(what_strangers_write),
+	    cmocka_unit_test(names_and_dates),
+	    cmocka_unit_test(whether_it_is_for_a_host),
+	    cmocka_unit_test(many_names),
+	    cmocka_unit_test(what_strangers_write),
 	    cmocka_unit_test(what_is_no_certificate),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

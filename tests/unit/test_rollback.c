@@ -113,7 +113,8 @@ static void wrong_ones_are_left_out(void **state)
 {
 	static const char *const texts[] = {
 	    "[{\"revision\":1,\"at\":1,\"by\":\"a\",\"routes\":{\"a..b\":\"0=1\",\"a.ch\":\"0\",\"b.ch\":\"0=x\","
-	    "\"c.ch\":\"64=1\",\"d.ch\":\"0=101\",\"e.ch\":\"0=1q\",\"f.ch\":5,\"g.ch\":\"0=-1\",\"good.ch\":\"0=1\"}}]",
+	    "\"c.ch\":\"64=1\",\"d.ch\":\"0=101\",\"e.ch\":\"0=1q\",\"f.ch\":5,\"g.ch\":\"0=-1\",\"good.ch\":\"0=1\"}}"
+	    "]",
 	    "[{\"revision\":1}]",
 	    "[5]",
 	    "{}",

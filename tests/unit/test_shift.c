@@ -96,7 +96,8 @@ static void random_weights(void **state)
 			sum += (uint32_t)plan.weights[i];
 			assert_int_equal(plan.after[i], plan.weights[i]);
 			/* less than a hundredth from the exact value */
-			int64_t off = (int64_t)plan.weights[i] * before - (int64_t)value[i] * (HUNDREDTHS_ALL - percent);
+			int64_t off =
+			    (int64_t)plan.weights[i] * before - (int64_t)value[i] * (HUNDREDTHS_ALL - percent);
 			assert_true(i == target || before == 0 || (off < before && off > -(int64_t)before));
 		}
 		assert_int_equal(sum, HUNDREDTHS_ALL);
@@ -121,7 +122,8 @@ static void nowhere_to_go(void **state)
 {
 	make("only.ch", "ose1", 5000);
 	assert_false(plan.possible);
-	assert_found(SHIFT_RED, "no other cluster has a weight above 0 here, so the other 50 % would have nowhere to go");
+	assert_found(SHIFT_RED,
+	             "no other cluster has a weight above 0 here, so the other 50 % would have nowhere to go");
 	assert_int_equal(plan.weights[0], -1);
 	make("only.ch", "ose1", HUNDREDTHS_ALL);
 	assert_true(plan.possible);
@@ -224,11 +226,12 @@ static void as_json(void **state)
 	json_t *json = shift_plan_json(&plan);
 	char *text = json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15));
 	assert_string_equal(
-	    text, "{\"host\":\"app.ch\",\"level\":\"red\",\"notes\":[\"cluster ose2 has no healthy router host for "
-	          "http\",\"cluster ose2 has no healthy router host for https\"],\"before\":[{\"cluster\":\"ose1\","
-	          "\"weight\":90,\"share\":90},{\"cluster\":\"ose2\",\"weight\":10,\"share\":10},{\"cluster\":\"ose3\","
-	          "\"weight\":0,\"share\":0}],\"after\":[{\"cluster\":\"ose1\",\"weight\":50,\"share\":50},{\"cluster\":"
-	          "\"ose2\",\"weight\":50,\"share\":50},{\"cluster\":\"ose3\",\"weight\":0,\"share\":0}]}");
+	    text,
+	    "{\"host\":\"app.ch\",\"level\":\"red\",\"notes\":[\"cluster ose2 has no healthy router host for "
+	    "http\",\"cluster ose2 has no healthy router host for https\"],\"before\":[{\"cluster\":\"ose1\","
+	    "\"weight\":90,\"share\":90},{\"cluster\":\"ose2\",\"weight\":10,\"share\":10},{\"cluster\":\"ose3\","
+	    "\"weight\":0,\"share\":0}],\"after\":[{\"cluster\":\"ose1\",\"weight\":50,\"share\":50},{\"cluster\":"
+	    "\"ose2\",\"weight\":50,\"share\":50},{\"cluster\":\"ose3\",\"weight\":0,\"share\":0}]}");
 	free(text);
 	json_decref(json);
 }

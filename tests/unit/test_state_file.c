@@ -98,9 +98,9 @@ static void every_damage_is_seen(void **state)
 static void another_version_is_not_broken(void **state)
 {
 	json_t *value;
-	spill("pointsman-state 3 2 00000000\n{}", 31);
+	spill("pointsman-state 4 2 00000000\n{}", 31);
 	assert_int_equal(state_file_read(path, &value, why), STATE_FILE_VERSION_MISMATCH);
-	assert_string_equal(why, "it has version 3, this program reads versions 1 to 2");
+	assert_string_equal(why, "it has version 4, this program reads versions 1 to 3");
 }
 
 static void unreadable(void **state)

@@ -61,72 +61,69 @@ static void make_pair(uint8_t serial, const char *certificate_path, const char *
 	gnutls_x509_privkey_deinit(private);
 }
 
-/* The serial number of the certificate that a handshake would get now; 0: none. */
-static uint8_t served_serial(void)
+/* The serial number of the certificate that a connection would begin with now. */
+static uint8_t serial_of(const struct tls_certificate *certificate)
 {
-	gnutls_pcert_st *chain;
-	gnutls_ocsp_data_st *ocsp;
-	gnutls_privkey_t private;
+	gnutls_datum_t der;
 	gnutls_x509_crt_t crt;
-	unsigned count, ocsp_count, flags;
 	uint8_t serial[8] = {0};
 	size_t len = sizeof(serial);
-	if (tls_retrieve(NULL, NULL, &chain, &count, &ocsp, &ocsp_count, &private, &flags) != 0)
-		return 0;
-	assert_int_equal(count, 1);
-	assert_int_equal(flags, 0);
-	assert_non_null(private);
-	assert_int_equal(gnutls_pcert_export_x509(chain, &crt), 0);
+	assert_int_equal(gnutls_certificate_get_crt_raw(tls_credentials(certificate), 0, 0, &der), 0);
+	assert_int_equal(gnutls_x509_crt_init(&crt), 0);
+	assert_int_equal(gnutls_x509_crt_import(crt, &der, GNUTLS_X509_FMT_DER), 0);
 	assert_int_equal(gnutls_x509_crt_get_serial(crt, serial, &len), 0);
 	gnutls_x509_crt_deinit(crt);
 	return serial[0];
+}
+
+static uint8_t present_serial(struct tls *tls)
+{
+	struct tls_certificate *certificate = tls_take(tls);
+	uint8_t serial = serial_of(certificate);
+	tls_release(certificate);
+	return serial;
 }
 
 static void reads_and_serves(void **state)
 {
 	char why[TLS_WHY_MAX];
 	make_pair(1, certificate, key);
-	assert_int_equal(served_serial(), 0);
 	struct tls *tls = tls_open(certificate, key, why);
 	assert_non_null(tls);
-	tls_serve(tls);
-	assert_int_equal(served_serial(), 1);
-	assert_int_equal(tls_refresh(tls, certificate, key, 0, why), TLS_SAME);
+	assert_int_equal(present_serial(tls), 1);
+	assert_int_equal(tls_refresh(tls, certificate, key, why), TLS_SAME);
 	tls_close(tls);
-	assert_int_equal(served_serial(), 0);
 	tls_close(NULL);
 }
 
 static void changes(void **state)
 {
 	char why[TLS_WHY_MAX], other[120], other_key[120];
-	gnutls_pcert_st *chain;
-	gnutls_ocsp_data_st *ocsp;
-	gnutls_privkey_t private;
-	unsigned count, ocsp_count, flags;
 	make_pair(1, certificate, key);
 	struct tls *tls = tls_open(certificate, key, why);
-	tls_serve(tls);
-	/* A handshake has begun with the first one: it must be there for a while, even after the second has come. */
-	assert_int_equal(tls_retrieve(NULL, NULL, &chain, &count, &ocsp, &ocsp_count, &private, &flags), 0);
+	/* A connection has begun with the first one: it keeps it after the second has come, and after the end of all.
+	 */
+	struct tls_certificate *first = tls_take(tls);
+	gnutls_session_t session = tls_session(first);
+	assert_non_null(session);
 	make_pair(2, certificate, key);
-	assert_int_equal(tls_refresh(tls, certificate, key, 1000, why), TLS_CHANGED);
-	assert_int_equal(served_serial(), 2);
-	gnutls_x509_crt_t crt;
-	assert_int_equal(gnutls_pcert_export_x509(chain, &crt), 0);
-	gnutls_x509_crt_deinit(crt);
-	assert_int_equal(tls_refresh(tls, certificate, key, 1000 + 60001, why), TLS_SAME);
+	assert_int_equal(tls_refresh(tls, certificate, key, why), TLS_CHANGED);
+	assert_int_equal(present_serial(tls), 2);
+	assert_int_equal(serial_of(first), 1);
 	/* Other paths in the configuration. */
 	snprintf(other, sizeof(other), "%s/other", directory);
 	snprintf(other_key, sizeof(other_key), "%s/other.key", directory);
 	make_pair(3, other, other_key);
-	assert_int_equal(tls_refresh(tls, other, other_key, 2000, why), TLS_CHANGED);
-	assert_int_equal(served_serial(), 3);
+	assert_int_equal(tls_refresh(tls, other, other_key, why), TLS_CHANGED);
+	assert_int_equal(present_serial(tls), 3);
 	unlink(other);
 	unlink(other_key);
-	assert_int_equal(tls_refresh(tls, other, other_key, 3000, why), TLS_BROKEN);
-	assert_int_equal(served_serial(), 3);
+	assert_int_equal(tls_refresh(tls, other, other_key, why), TLS_BROKEN);
+	assert_int_equal(present_serial(tls), 3);
 	tls_close(tls);
+	gnutls_deinit(session);
+	assert_int_equal(serial_of(first), 1);
+	tls_release(first);
 }
 
 static void broken_files_keep_the_one_before(void **state)
@@ -134,28 +131,27 @@ static void broken_files_keep_the_one_before(void **state)
 	char why[TLS_WHY_MAX];
 	make_pair(1, certificate, key);
 	struct tls *tls = tls_open(certificate, key, why);
-	tls_serve(tls);
 	/* One file is there, the other not yet: no pair. */
 	make_pair(2, certificate, NULL);
-	assert_int_equal(tls_refresh(tls, certificate, key, 0, why), TLS_BROKEN);
+	assert_int_equal(tls_refresh(tls, certificate, key, why), TLS_BROKEN);
 	assert_non_null(strstr(why, "is not the key of"));
-	assert_int_equal(tls_refresh(tls, certificate, key, 0, why), TLS_SAME); /* told once */
+	assert_int_equal(tls_refresh(tls, certificate, key, why), TLS_SAME); /* told once */
 	write_text(certificate, "");
-	assert_int_equal(tls_refresh(tls, certificate, key, 0, why), TLS_BROKEN);
+	assert_int_equal(tls_refresh(tls, certificate, key, why), TLS_BROKEN);
 	assert_non_null(strstr(why, certificate));
 	write_text(certificate, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
-	assert_int_equal(tls_refresh(tls, certificate, key, 0, why), TLS_BROKEN);
+	assert_int_equal(tls_refresh(tls, certificate, key, why), TLS_BROKEN);
 	unlink(certificate);
-	assert_int_equal(tls_refresh(tls, certificate, key, 0, why), TLS_BROKEN);
+	assert_int_equal(tls_refresh(tls, certificate, key, why), TLS_BROKEN);
 	assert_non_null(strstr(why, "cannot be opened"));
 	make_pair(3, certificate, NULL);
 	write_text(key, "no key");
-	assert_int_equal(tls_refresh(tls, certificate, key, 0, why), TLS_BROKEN);
+	assert_int_equal(tls_refresh(tls, certificate, key, why), TLS_BROKEN);
 	assert_non_null(strstr(why, "private key in PEM"));
-	assert_int_equal(served_serial(), 1);
+	assert_int_equal(present_serial(tls), 1);
 	make_pair(4, certificate, key);
-	assert_int_equal(tls_refresh(tls, certificate, key, 0, why), TLS_CHANGED);
-	assert_int_equal(served_serial(), 4);
+	assert_int_equal(tls_refresh(tls, certificate, key, why), TLS_CHANGED);
+	assert_int_equal(present_serial(tls), 4);
 	tls_close(tls);
 }
 

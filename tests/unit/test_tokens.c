@@ -28,8 +28,8 @@ static bool parse(const char *text, struct tokens *out, char *why)
 
 static void reads_what_is_right(void **state)
 {
-	static const char text[] =
-	    "# made by hand\n\n" LINE("anna", "admin", "0000000000000001") LINE("b.c-d_e", "viewer", "00000000000000ff");
+	static const char text[] = "# made by hand\n\n" LINE("anna", "admin", "0000000000000001")
+	    LINE("b.c-d_e", "viewer", "00000000000000ff");
 	struct tokens tokens = {0};
 	char why[TOKENS_TEXT_MAX];
 	assert_true(parse(text, &tokens, why));

@@ -75,6 +75,8 @@ static void every_field_of_a_route(void **unused)
 	                     .initial = true,
 	                     .hold = {HOLD_MANY, 77, 88},
 	                     .created = 1700000000123,
+	                     .termination = TERMINATION_PASSTHROUGH,
+	                     .insecure = INSECURE_REDIRECT,
 	                     .namespace = "shop"};
 	serve("app.ch", facts);
 	names_pair_warn(pair_of(&state, "app.ch", false), "odd \"quote\" \n\xc3\xa9");
@@ -93,6 +95,8 @@ static void every_field_of_a_route(void **unused)
 	assert_int_equal(app->hold.listed, 88);
 	assert_int_equal(app->created, 1700000000123);
 	assert_string_equal(app->namespace, "shop");
+	assert_int_equal(app->termination, TERMINATION_PASSTHROUGH);
+	assert_int_equal(app->insecure, INSECURE_REDIRECT);
 	assert_string_equal(app->warning, "odd \"quote\" \n\xc3\xa9");
 	assert_true(wild->parked && !wild->http && wild->https && !wild->weight_given && !wild->conflict);
 	assert_null(wild->warning);

@@ -61,6 +61,11 @@ const struct observed *kube_source_observed(const struct kube_source *source)
 	return source->complete ? &source->shown : NULL;
 }
 
+const char *kube_source_rejection(const struct kube_source *source, uint64_t name_id)
+{
+	return source->complete ? "rejected" : NULL;
+}
+
 void kube_source_status(const struct kube_source *source, struct kube_status *out)
 {
 	*out = (struct kube_status){.complete = source->complete};

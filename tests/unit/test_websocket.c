@@ -228,8 +228,9 @@ static void texts_both_ways(void **state)
 	}
 	while (peer.len < 9)
 		turn(&peer);
-	assert_memory_equal(peer.received, "\x8a\x01?\x81\x04"
-	                                   "abcd",
+	assert_memory_equal(peer.received,
+	                    "\x8a\x01?\x81\x04"
+	                    "abcd",
 	                    9);
 }
 

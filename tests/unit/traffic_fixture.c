@@ -189,7 +189,8 @@ static const json_t *at(const json_t *json, const char *path)
 {
 	char *copy = strdup(path), *rest = copy, *word;
 	while (json && (word = strsep(&rest, ".")))
-		json = json_is_array(json) ? json_array_get(json, strtoul(word, NULL, 10)) : json_object_get(json, word);
+		json =
+		    json_is_array(json) ? json_array_get(json, strtoul(word, NULL, 10)) : json_object_get(json, word);
 	free(copy);
 	if (!json)
 		fail_msg("there is no %s", path);
@@ -199,8 +200,10 @@ static const json_t *at(const json_t *json, const char *path)
 const char *traffic_text(const json_t *json, const char *path)
 {
 	const json_t *value = at(json, path);
-	return json_is_null(value) ? "null" : json_is_true(value) ? "true" : json_is_false(value) ? "false"
-	                                                                    : json_string_value(value);
+	return json_is_null(value)    ? "null"
+	       : json_is_true(value)  ? "true"
+	       : json_is_false(value) ? "false"
+	                              : json_string_value(value);
 }
 
 long long traffic_number(const json_t *json, const char *path)

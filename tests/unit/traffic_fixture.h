@@ -1,5 +1,5 @@
-/* A control that is attached to a dataplane of memory, for tests of what it asks and tells about single connections: calls
- * of the API, the queries that workers got, and their answers, which the test gives. */
+/* A control that is attached to a dataplane of memory, for tests of what it asks and tells about single connections:
+ * calls of the API, the queries that workers got, and their answers, which the test gives. */
 #ifndef PM_TRAFFIC_FIXTURE_H
 #define PM_TRAFFIC_FIXTURE_H
 
@@ -22,8 +22,8 @@ struct traffic {
 
 extern struct traffic traffic;
 
-/* Control with the clusters ose1 (r1 203.0.113.11, r2 203.0.113.12) and ose2 (r1 203.0.113.21) of control_fixture.h, all
- * router hosts up; `sections` is further JSON of the configuration, beginning with a comma, or "". Its workers have
+/* Control with the clusters ose1 (r1 203.0.113.11, r2 203.0.113.12) and ose2 (r1 203.0.113.21) of control_fixture.h,
+ * all router hosts up; `sections` is further JSON of the configuration, beginning with a comma, or "". Its workers have
  * applied all. */
 void traffic_begin(const char *sections);
 /* The same without a dataplane. */
@@ -50,8 +50,8 @@ struct record traffic_connection(uint64_t id, const char *name);
 uint32_t traffic_host_slot(const char *cluster, unsigned host);
 uint32_t traffic_pair_slot(const char *route, const char *cluster);
 
-/* A call from loopback by an admin; in the body ' stands for ". Gives the answer when it is there: while it comes later,
- * `reply.later` is set, and traffic_await has it. */
+/* A call from loopback by an admin; in the body ' stands for ". Gives the answer when it is there: while it comes
+ * later, `reply.later` is set, and traffic_await has it. */
 struct api_reply traffic_call(const char *method, const char *path, const char *body);
 struct api_reply traffic_await(struct api_reply reply);
 /* The text or number at a path such as "hosts.0.why"; fails if there is none. */

@@ -1,0 +1,221 @@
+"""The program `pointsman` as an operator uses it: a cluster is built beside the old one and takes over its
+applications, command by command, while clients come; drains that are waited for; the live view on a terminal."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import termios
+import threading
+import time
+from typing import Any
+
+import traffic
+from demonet import balancer, names
+from demonet.client import fetch
+from demonet.supervisor import await_true
+from rig import Rig
+from scale import scale
+from watched import STEADY, begin, name, route
+
+OSE1, OSE2 = names.CLUSTERS
+APP = name(1)
+DONE, FAILED, LATE = 0, 1, 2  # exit statuses
+STEPS = (1, 10, 50, 100)
+
+
+def pointsman(rig: Rig, *words: str, status: int = DONE, timeout: float = 90) -> str:
+    """What a command prints; its exit status must be this one."""
+    rig.dirty = True
+    done = rig.run(names.EDGE, f"{rig.build}/control/cli/pointsman", *words, check=False, timeout=timeout)
+    assert done.returncode == status, (words, done.returncode, done.stdout, done.stderr)
+    return done.stdout + done.stderr
+
+
+def answer(rig: Rig, *words: str) -> Any:
+    """The API's answer to a command."""
+    return json.loads(pointsman(rig, *words, "--json"))
+
+
+def planned(rig: Rig, host: str = APP) -> dict[str, float]:
+    """cluster -> planned share"""
+    clusters = answer(rig, "route", "show", host)["route"]["clusters"]
+    return {one["cluster"]: one["planned_share"] for one in clusters}
+
+
+def add_second(rig: Rig) -> None:
+    """The cluster v2, known by its API, staged."""
+    watch = balancer.watched_cluster(rig.run_dir, OSE2)["watch"]
+    pointsman(rig, "cluster", "add", "v2", "--api", watch["server"], "--token-file", watch["token_file"], "--ca",
+              watch["ca_file"], "--state", "staged", "--wait")
+
+
+def is_good(rig: Rig, *words: str) -> bool:
+    """Does the command end well?"""
+    return rig.run(names.EDGE, f"{rig.build}/control/cli/pointsman", *words, check=False).returncode == DONE
+
+
+def close_later(held: traffic.Held, seconds: float) -> None:
+    """Ends a connection while a command waits for that."""
+    timer = threading.Timer(seconds, held.close)
+    timer.daemon = True
+    timer.start()
+
+
+def test_migration(rig: Rig) -> None:
+    """A new cluster is added staged, compared, probed, activated, takes 1, 10, 50, 100 %, and the old one is
+    drained and removed, under load; no client sees an error, and what comes is what was planned."""
+    begin(rig, one=[route(APP, weight=100)], two=[route(APP)])
+    count = scale("shifted_connections")
+    pointsman(rig, "cluster", "remove", "ose2", "--force")
+    pointsman(rig, "revision", "save", "before-v2")
+    with traffic.Load(APP, threads=2, rate=100) as load:
+        add_second(rig)
+        await_true(lambda: is_good(rig, "cluster", "check", "v2"), 15, "v2 is good")
+        assert planned(rig) == {"ose1": 100, "v2": 0}
+        pointsman(rig, "cluster", "activate", "v2", "--wait")
+        assert planned(rig) == {"ose1": 100, "v2": 0}, "activation moves no share"
+        assert STEADY[0] in pointsman(rig, "diff", "ose1", "v2", status=FAILED)
+        pointsman(rig, "diff", "ose1", "v2", "--search", APP)
+        assert pointsman(rig, "probe", "v2", APP).count(" 200 ") == len(OSE2.hosts)
+        assert "goes to cluster ose1" in pointsman(rig, "explain", APP, "--from", "198.18.0.7")
+        for percent in STEPS:
+            plan = pointsman(rig, "shift", APP, "--to", "v2", "--percent", str(percent), "--plan")
+            assert f"v2 {percent}%" in plan and "nothing was done" in plan, plan
+            pointsman(rig, "shift", APP, "--to", "v2", "--percent", str(percent), "--reason", "CHG1", "--wait")
+            assert planned(rig) == {"ose1": 100 - percent, "v2": percent}
+            seen = traffic.Load(APP, count=count, seed=percent).run()
+            share = 100 * sum(seen.routers[host] for host in OSE2.hosts) / count
+            # The other load takes turns, too; some connections are more than half a point of a short run.
+            assert not seen.errors and abs(share - percent) <= max(0.5, 800 / count), (percent, share, seen)
+        begun = time.monotonic()
+        pointsman(rig, "rollback", APP)
+        clusters = {fetch(APP).field("cluster") for _ in range(20)}
+        assert time.monotonic() - begun < 1 and clusters == {"ose1", "ose2"}, clusters
+        pointsman(rig, "shift", APP, "--to", "v2", "--percent", "100", "--wait")
+        held = traffic.Held(STEADY[0])
+        close_later(held, 2)
+        drained = pointsman(rig, "cluster", "drain", "ose1", "--timeout", "60s", "--wait")
+        assert re.search(rf"left, oldest \d+s, closed in \w+: .*{re.escape(STEADY[0])} \d", drained), drained
+        assert "ose1: 0 connections left" in drained
+        assert "nothing was done" in pointsman(rig, "cluster", "remove", "ose1", "--plan")
+        pointsman(rig, "cluster", "remove", "ose1")
+    assert not load.result.errors and load.result.requests > 0, load.result
+    assert "CHG1" in pointsman(rig, "events", "--route", APP)
+    assert [one["name"] for one in answer(rig, "clusters")["clusters"]] == ["v2"]
+
+
+def test_a_drain_whose_time_is_over(rig: Rig) -> None:
+    """Exit status 2, and the connection is gone; a drain that is called off ends with 1."""
+    rig.start()
+    held = traffic.Held("only1.ch")
+    rig.defer(held.close)
+    host = f"ose1/router-{held.router.rsplit('.', 1)[1]}"
+    late = pointsman(rig, "host", "drain", host, "--timeout", "2s", "--wait", status=LATE)
+    assert "were left (1) were closed" in late, late
+    assert "draining" in pointsman(rig, "hosts", "-c", "ose1")
+    pointsman(rig, "host", "enable", host, "--wait")
+    again = traffic.Held("only1.ch")
+    rig.defer(again.close)
+    host = f"ose1/router-{again.router.rsplit('.', 1)[1]}"
+    drain = ["ip", "netns", "exec", names.EDGE, f"{rig.build}/control/cli/pointsman", "host", "drain", host, "--wait"]
+    with subprocess.Popen(drain, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as waiting:
+        await_true(lambda: "draining" in pointsman(rig, "hosts", "-c", "ose1"), 5, "it drains")
+        pointsman(rig, "host", "enable", host)
+        _, errors = waiting.communicate(timeout=20)
+    assert waiting.returncode == FAILED and "somebody has called the drain off" in errors, errors
+
+
+def test_another_one_was_faster(rig: Rig) -> None:
+    """--if-revision refuses, and says who did what meanwhile."""
+    rig.start()
+    revision = answer(rig, "status")["control"]["revision"]
+    pointsman(rig, "route", "weight", "app1.ch", "ose1", "33.33", "--reason", "CHG7", "--wait")
+    refused = pointsman(rig, "rollback", "app1.ch", "--if-revision", str(revision), status=FAILED)
+    assert "Changed since" in refused and "33.33" in refused, refused
+    pointsman(rig, "rollback", "app1.ch", "--if-revision", str(revision + 1), "--wait")
+
+
+class Screen:
+    """A command on a terminal of its own, with what it has written to it."""
+
+    def __init__(self, rows: int, columns: int, *argv: str) -> None:
+        self.written = b""
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            os.environ.update(TERM="xterm", LC_ALL="C.UTF-8")
+            os.execvp(argv[0], argv)
+        self.resize(rows, columns)
+
+    def resize(self, rows: int, columns: int) -> None:
+        """As a terminal's window does."""
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def read(self) -> bytes:
+        """All that was written up to now; b"" at the end."""
+        while select.select([self.fd], [], [], 0)[0]:
+            try:
+                data = os.read(self.fd, 65536)
+            except OSError:  # the other side is closed
+                break
+            self.written += data
+        return self.written
+
+    def await_text(self, text: bytes, seconds: float = 10) -> None:
+        """Waits until it was written."""
+        await_true(lambda: text in self.read(), seconds, f"{text!r} is on the screen")
+
+    def end(self) -> int:
+        """Waits for the end; the exit status."""
+        def ended() -> bool:
+            self.read()
+            return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        await_true(ended, 10, "the command ends")
+        self.read()
+        os.close(self.fd)
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+def test_top_gives_the_terminal_back(rig: Rig) -> None:
+    """80 x 24, another size, keys; after q and after a signal the screen, the cursor and the input are as before."""
+    rig.start()
+    command = ["ip", "netns", "exec", names.EDGE, f"{rig.build}/control/cli/pointsman", "top"]
+    for number in (0, signal.SIGTERM):
+        screen = Screen(24, 80, *command)
+        screen.await_text(b"dataplane ready")
+        with traffic.Load("app1.ch", threads=2, rate=200):
+            screen.await_text(b"PLANNED/REAL")
+            screen.await_text(b"ose1/router-11")
+            os.write(screen.fd, b"s")
+            screen.await_text(b"sort (new)")
+            os.write(screen.fd, b"\033[6~\033[5~p")
+            screen.await_text(b"PAUSED")
+            screen.resize(40, 132)
+            screen.await_text(b"\033[40;1H")  # the last row of the new size
+            screen.resize(10, 40)
+            screen.await_text(b"\033[10;1H")
+        if number:
+            os.kill(screen.pid, number)
+        else:
+            os.write(screen.fd, b"q")
+        assert screen.end() == -number
+        assert screen.written.rstrip().endswith(b"\033[?25h\033[?1049l"), screen.written[-80:]
+
+
+def test_watch_and_completion(rig: Rig) -> None:
+    """A line each second into a pipe; names for the shell."""
+    rig.start()
+    done = rig.run(names.EDGE, "timeout", "-s", "INT", "3", f"{rig.build}/control/cli/pointsman", "watch", "app1.ch",
+                   check=False)
+    lines = done.stdout.splitlines()
+    assert 2 <= len(lines) <= 4 and all(re.match(r"\d\d:\d\d:\d\d  ose1 11.11% planned", line) for line in lines), lines
+    assert pointsman(rig, "completion", "names", "clusters").split() == ["ose1", "ose2"]
+    assert "ose1/router-11" in pointsman(rig, "completion", "names", "hosts", "ose1/").split()
+    assert pointsman(rig, "completion", "names", "routes", "only").split() == ["only1.ch", "only2.ch"]
