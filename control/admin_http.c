@@ -284,8 +284,10 @@ static void read_origin(struct exchange *exchange)
 	request->foreign_host = !admin_host_allowed(config, host, local);
 	request->foreign_origin = !admin_origin_allowed(config, origin, local);
 	request->browser = origin || site;
-	request->same_origin = (site && strcmp(site, "same-origin") == 0) ||
-	                       (!site && admin_origin_same(origin, host, exchange->tracked->tls));
+	/* Either is beyond a page's reach. Not both must say so: browsers differ in what they hold a WebSocket to be.
+	 */
+	request->same_origin =
+	    (site && strcmp(site, "same-origin") == 0) || admin_origin_same(origin, host, exchange->tracked->tls);
 }
 
 static void begin(struct exchange *exchange, const char *method, const char *path)

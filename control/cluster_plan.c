@@ -236,14 +236,21 @@ static const char *entry_text(const struct entry *entry, char text[static ROUTE_
 	return route_format(entry->route, text);
 }
 
+static const struct hostname *entry_host(const struct entry *entry)
+{
+	return entry->name ? &entry->name->host : &entry->route->name;
+}
+
 /* Red ones first, then by name. */
 static int compare_entries(const void *a, const void *b)
 {
 	const struct entry *x = a, *y = b;
-	char x_text[ROUTE_TEXT_MAX], y_text[ROUTE_TEXT_MAX];
+	const struct hostname *x_host = entry_host(x), *y_host = entry_host(y);
 	if (x->red != y->red)
 		return y->red - x->red;
-	return strcmp(entry_text(x, x_text), entry_text(y, y_text));
+	size_t shorter = x_host->len < y_host->len ? x_host->len : y_host->len;
+	int order = memcmp(x_host->text, y_host->text, shorter);
+	return order ? order : x_host->len - y_host->len;
 }
 
 static json_t *side_json(const struct side *side)

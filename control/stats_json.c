@@ -148,7 +148,7 @@ json_t *stats_last_of_route(const struct control *control, const struct name *na
 
 json_t *stats_frame(const struct control *control, json_t *more)
 {
-	json_t *frame = json_pack("{s:I, s:i, s:i, s:o}", "at", (json_int_t)stats_at(control), "interval_ms", SECOND_MS,
+	json_t *frame = json_pack("{s:o, s:i, s:i, s:o}", "at", view_time(stats_at(control)), "interval_ms", SECOND_MS,
 	                          "points", HISTORY_POINTS, "times", stats_times(control));
 	json_object_update(frame, more);
 	json_decref(more);

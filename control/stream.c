@@ -17,6 +17,7 @@
 #include "control/stats_json.h"
 #include "control/table.h"
 #include "control/unknown_names.h"
+#include "control/view.h"
 #include "control/websocket.h"
 
 enum { SECOND_MS = 1000, HELD_MS = 5000 };
@@ -199,8 +200,8 @@ static void say_hello(struct stream *stream, struct websocket_client *client)
 {
 	const struct control *control = stream->control;
 	const struct identity *identity = websocket_identity(client);
-	json_t *head = json_pack("{s:s, s:I, s:s, s:s, s:s, s:I, s:i, s:o}", "type", "hello", "at",
-	                         (json_int_t)stats_at(control), "role", role_name(identity->role), "user",
+	json_t *head = json_pack("{s:s, s:o, s:s, s:s, s:s, s:I, s:i, s:o}", "type", "hello", "at",
+	                         view_time(stats_at(control)), "role", role_name(identity->role), "user",
 	                         identity->name, "version", PM_VERSION, "revision", (json_int_t)control->state.revision,
 	                         "interval_ms", SECOND_MS, "events", last_events(control->journal));
 	char *own = dump(head), *text;

@@ -142,6 +142,26 @@ def test_close_resets_both_sides(rig: Rig) -> None:
         assert rig.api("POST", "/api/v1/connections/close", body)[0] == status, body
 
 
+def test_several_workers_answer_as_one(rig: Rig) -> None:
+    """Two workers: lists, explanations and closing are of both."""
+    main_core = names.other_cores().split(",", maxsplit=1)[0]
+    rig.start({"dataplane": {"lcores": f"0@{main_core},(1-2)@{names.worker_core()}", "idle": "yield"}})
+    wanted = [("only1.ch", f"198.18.5.{i}") for i in range(1, 17)]
+    with held(*wanted) as made:
+        spliced = [worker["counters"]["flows_spliced"] for worker in rig.status()["workers"]]
+        assert len(spliced) == 2 and all(spliced), spliced
+        lines = listed(rig, "&client=198.18.5.0/24")
+        assert set(lines) == {port_of(one) for one in made}, lines
+        by_route = connections(rig, "&client=198.18.5.0/24")["by_route"]
+        assert [(one["route"], one["count"]) for one in by_route] == [("only1.ch", len(wanted))], by_route
+        told = explain(rig, "only1.ch")
+        assert [one["worker"] for one in told["workers"]] == [0, 1], told
+        assert {one["address"]: one["active"] for one in told["hosts"]} == {
+            host: sum(one.router == host for one in made) for host in OSE1.hosts}, told
+        assert close(rig, {"route": "only1.ch"}) == len(wanted)
+        assert all(was_reset(one) for one in made)
+
+
 # --- refused names ---
 
 def unknown(rig: Rig, query: str = "") -> Any:

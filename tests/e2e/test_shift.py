@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 from collections import Counter
 from typing import Any
@@ -80,6 +82,22 @@ def test_hundredths_of_a_percent(rig: Rig) -> None:
     result = traffic.Load("app1.ch", count=800).run()
     assert not result.errors and 1 <= to_ose2(result) <= 4, result
     assert rig.api("POST", f"{APP}/shift", {"to": "ose2", "percent": 0.255})[0] == 400
+
+
+def test_real_share_is_the_planned_one(rig: Rig) -> None:
+    """Of the connections of the last two minutes, as the API counts them: within 0.5 points."""
+    rig.stop()
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(f"{rig.default_config()['paths']['run']}/history.bin")
+    rig.start()
+    await_true(lambda: rig.get("/api/v1/stats")["totals"]["new"][-1] is not None, 5, "each second is counted")
+    count = scale("shifted_connections")
+    do(rig, f"{APP}/shift", {"to": "ose2", "percent": 10})
+    assert not traffic.Load("app1.ch", count=count).run().errors
+    await_true(lambda: rig.get(APP)["route"]["recent"] >= count, 5, "all are counted")
+    real = shares(rig, "real_share")
+    assert abs(real["ose2"] - 10) <= 0.5 and abs(real["ose1"] - 90) <= 0.5, rig.get(APP)
+    assert abs(sum(real.values()) - 100) <= 0.01, real
 
 
 def test_rollback_counts_from_the_next_connection(rig: Rig) -> None:

@@ -8,17 +8,20 @@ import http.client
 import json
 import re
 import signal
+import sys
 import time
 from typing import Any, Callable
 
-from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
-from prometheus_client.parser import text_string_to_metric_families as read_classic
+sys.path.append("/usr/lib/python3/dist-packages")  # Debian's python3-prometheus-client, whichever python3 runs this
 
-from demonet import client, names, netns
-from demonet.supervisor import await_true
-from rig import CONTROL, DATAPLANE, ROOT, Rig
-from stream import Stream
-from traffic import Held, Load
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics  # noqa: E402
+from prometheus_client.parser import text_string_to_metric_families as read_classic  # noqa: E402
+
+from demonet import client, names, netns  # noqa: E402
+from demonet.supervisor import await_true  # noqa: E402
+from rig import CONTROL, DATAPLANE, ROOT, Rig  # noqa: E402
+from stream import Stream  # noqa: E402
+from traffic import Held, Load  # noqa: E402
 
 SENT = 120
 POINTS = 120

@@ -169,7 +169,7 @@ static void nothing_changes(void **state)
 static void names_that_nobody_has(void **state)
 {
 	struct exchange *x = exchange_begin(state);
-	static const char *const names[] = {"nobody.test", "", WILD_NAME, "a.b." WILD_NAME};
+	static const char *const names[] = {"nobody.test", "", WILD_NAME, ("a.b." WILD_NAME)};
 	for (unsigned i = 0; i < 4; i++) {
 		const struct record_explain *r = explain(x, names[i], 0);
 		assert_int_equal(r->decision, DECISION_UNKNOWN);

@@ -234,6 +234,35 @@ static void a_silent_host_is_out_within_twelve_seconds(void **state)
 	assert_true(now - START <= 12000);
 }
 
+static void the_last_changes_are_remembered(void **state)
+{
+	struct health health = up_host();
+	uint64_t now = START;
+	for (int i = 0; i < 2 * HEALTH_CHANGES_MAX; i++) {
+		now += 10000;
+		check_at(&health, i % 2 ? CHECK_OK : CHECK_REFUSED, now);
+		if (i % 2)
+			check_at(&health, CHECK_OK, ++now); /* rise 2 */
+	}
+	assert_int_equal(health.change_count, HEALTH_CHANGES_MAX);
+	assert_int_equal(health.changes[0].state, HEALTH_UP);
+	assert_int_equal(health.changes[0].at, (int64_t)now);
+	assert_int_equal(health.changes[0].why.kind, CHECK_OK);
+	assert_int_equal(health.changes[1].state, HEALTH_DOWN);
+	assert_int_equal(health.changes[1].why.kind, CHECK_REFUSED);
+	for (unsigned i = 1; i < HEALTH_CHANGES_MAX; i++)
+		assert_true(health.changes[i].at < health.changes[i - 1].at);
+	/* What was saved comes behind; there is no room for more. */
+	health_add_earlier(&health, &(struct health_change){.at = 1});
+	assert_int_equal(health.change_count, HEALTH_CHANGES_MAX);
+	struct health fresh;
+	health_init(&fresh, START);
+	health_add_earlier(&fresh, &(struct health_change){.at = 1, .state = HEALTH_DOWN});
+	check_at(&fresh, CHECK_OK, START);
+	assert_int_equal(fresh.change_count, 2);
+	assert_int_equal(fresh.changes[1].at, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -252,6 +281,7 @@ int main(void)
 	    cmocka_unit_test(a_success_after_failing_traffic_is_announced),
 	    cmocka_unit_test(failing_traffic_during_a_check_asks_for_another_one),
 	    cmocka_unit_test(a_silent_host_is_out_within_twelve_seconds),
+	    cmocka_unit_test(the_last_changes_are_remembered),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -125,6 +125,10 @@ static void others_up(void **unused)
 	assert_false(state_others_up(cluster, r1));
 	r2->state = HEALTH_UP;
 	assert_true(state_others_up(cluster, r1));
+	/* One that the operator has taken out is no help. */
+	struct host_setting out = {.id = cluster->spec->hosts[r2 - cluster->health].id, .mode = HOST_MODE_DISABLED};
+	host_modes_set(&cluster->modes, &out);
+	assert_false(state_others_up(cluster, r1));
 	state_free(&state);
 }
 
@@ -312,12 +316,19 @@ static void health_is_saved_apart(void **unused)
 	state_put(&state, ose1(), 0, 100);
 	state_put(&again, ose1(), 0, 100);
 	*health_of(&state, "ose1", "r1") =
-	    (struct health){.state = HEALTH_UP, .last = {CHECK_OK, 200}, .changed_at = 9};
+	    (struct health){.state = HEALTH_UP,
+	                    .last = {CHECK_OK, 200},
+	                    .changed_at = 9,
+	                    .change_count = 2,
+	                    .changes = {{9, HEALTH_UP, {CHECK_OK, 200}}, {8, HEALTH_DOWN, {CHECK_STATUS, 503}}}};
 	*health_of(&state, "ose1", "r2") = (struct health){.state = HEALTH_DOWN, .last = {CHECK_STATUS, 503}};
 	json_t *saved = state_write_health(&state);
 	state_read_health(&again, saved, 700);
 	const struct health *r1 = health_of(&again, "ose1", "r1"), *r2 = health_of(&again, "ose1", "r2");
 	assert_true(r1->state == HEALTH_UP && r1->stale && r1->changed_at == 9 && r1->next_at == 700);
+	assert_int_equal(r1->change_count, 2);
+	assert_true(r1->changes[0].at == 9 && r1->changes[1].at == 8 && r1->changes[1].state == HEALTH_DOWN);
+	assert_int_equal(r1->changes[1].why.detail, 503);
 	assert_true(r2->state == HEALTH_DOWN && r2->stale && r2->last.kind == CHECK_STATUS && r2->last.detail == 503);
 	json_decref(saved);
 	json_t *nonsense = json_pack("{s:i, s:{s:s}}", "0", 1, "a318c72106032572", "state", "up");
