@@ -76,7 +76,7 @@ static bool listener_valid(const struct message_listener *listener)
 static bool connections_valid(const struct message_connections *connections)
 {
 	return connections->query != 0 && connections->action <= CONNECTIONS_CLOSE &&
-	       connections->client_length <= 128 &&
+	       connections->client_length <= 128 && connections->states < 1 << CONNECTION_STATES &&
 	       (connections->cluster < CLUSTERS_MAX || connections->cluster == CLUSTER_NONE);
 }
 

@@ -34,6 +34,7 @@ enum {
 	ROUTE_CLUSTERS_MAX = 16, /* clusters that serve one host name */
 	CLUSTERS_MAX = 64,
 	LISTENERS_MAX = 64,
+	CONNECTION_STATES = 6, /* of enum record_state */
 	CLUSTER_NONE = 0xffff,
 	SLOT_NONE = 0xffffffff,
 };
@@ -127,7 +128,9 @@ struct message_connections {
 	uint32_t min_age; /* ms since the handshake */
 	uint32_t limit;   /* RECORD_LISTED at most, in no order; the others that fit are only counted */
 	struct address client;
-	uint64_t id; /* of one connection, see struct record_connection; 0: any */
+	uint64_t id;    /* of one connection, see struct record_connection; 0: any */
+	uint8_t states; /* 1 << enum record_state for each that fits; 0: any */
+	uint8_t reserved[7];
 };
 
 /* What would a new connection with this name get, now? Changes nothing. */
@@ -163,7 +166,7 @@ struct message {
 _Static_assert(sizeof(struct hostname) == 255, "hostname has no padding");
 _Static_assert(sizeof(struct message_share) == 12, "share has no hidden padding");
 _Static_assert(sizeof(struct message_host) == 32, "host has no hidden padding");
-_Static_assert(sizeof(struct message_connections) == 48, "connections has no hidden padding");
+_Static_assert(sizeof(struct message_connections) == 56, "connections has no hidden padding");
 _Static_assert(sizeof(struct message_explain) == 280, "explain has no hidden padding");
 _Static_assert(sizeof(struct message) % 8 == 0 && sizeof(struct message) <= 512, "a ring element");
 

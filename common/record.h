@@ -58,6 +58,7 @@ enum record_state {
 	RECORD_LINGERING, /* ended, and its record was made */
 	record_state_count,
 };
+_Static_assert((int)record_state_count == (int)CONNECTION_STATES, "a bit for each in struct message_connections");
 
 struct record_connection {
 	uint64_t id;                   /* of the connection in this life of the dataplane; never 0, below 2^53 */

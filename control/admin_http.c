@@ -1,37 +1,28 @@
-/* The HTTP side of the admin API: see the header. Order: upgrade, waits, requests, connections, the loop. */
+/* The HTTP side of the admin API: see the header. Order: upgrade, answers, waits, requests, connections, the loop. */
 #include "control/admin_http.h"
 
-#include <errno.h>
 #include <jansson.h>
 #include <microhttpd.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "common/log.h"
-#include "control/admin_connections.h"
+#include "control/admin_front.h"
 #include "control/admin_listen.h"
 #include "control/admin_response.h"
 #include "control/api.h"
 #include "control/control.h"
-#include "control/tls.h"
-#include "control/tls_pump.h"
 #include "control/websocket.h"
 
 enum {
-	IDLE_SECONDS = 10,     /* a connection on which nothing moves */
-	BODIES_MAX = 64 << 20, /* bytes of all bodies that are being received */
-	DRAIN_MAX = 64 << 10,  /* a refused request's body that is read, so that the answer is seen */
-	APPLY_WAIT_MS = 1000,  /* how long an answer waits for the workers */
-	LATER_WAIT_MS = 60000, /* and for anything else */
-	TICK_MS = 1000,
-	ACCEPT_PER_TURN = 64,
+	IDLE_SECONDS = 10,                /* a connection on which nothing moves */
+	BODIES_MAX = 64 << 20,            /* bytes of all bodies that are being received */
+	DRAIN_MAX = 64 << 10,             /* a refused request's body that is read, so that the answer is seen */
+	APPLY_WAIT_MS = 1000,             /* how long an answer waits for the workers */
+	LATER_WAIT_MS = 60000,            /* and for anything else */
 	MEMORY_PER_CONNECTION = 64 << 10, /* the head must fit into less than half */
 	LOG_LINES_MAX = 10,               /* of libmicrohttpd in LOG_WINDOW_MS: strangers can cause them */
 	LOG_WINDOW_MS = 60000,
@@ -59,18 +50,13 @@ struct admin_http {
 	struct control *control;
 	struct event_loop *loop;
 	struct MHD_Daemon *daemon;
-	struct tls *tls; /* NULL: plain HTTP */
-	bool complained; /* that there is no certificate */
-	struct tls_pumps *pumps;
-	struct event_fd listening, source;
-	bool accepting;                  /* `listening` is in the loop */
+	struct admin_front *front;
+	struct event_fd source;
 	struct admin_connection *adding; /* that libmicrohttpd is being given */
 	struct event_timer timer;        /* libmicrohttpd's own */
 	struct event_timer waiter;       /* for answers that have waited long enough */
-	struct event_timer tick;         /* for connections that take too long, and the certificate */
 	struct exchange waiting;         /* head of the list */
-	struct admin_connections connections;
-	size_t body_bytes; /* of all exchanges */
+	size_t body_bytes;               /* of all exchanges */
 	bool stopping;
 	bool wanted; /* to run again at once */
 	unsigned log_lines;
@@ -442,108 +428,18 @@ static void on_connection(void *context, struct MHD_Connection *connection, void
 	}
 }
 
-/* Gives a connection to libmicrohttpd, which closes it in any case. */
-static void take_connection(struct admin_http *http, int fd, const struct sockaddr *from, socklen_t len)
-{
-	struct address peer, local;
-	uint16_t port;
-	int one = 1;
-	if (!admin_read_sockaddr(from, &peer, &port) || !admin_local_address(fd, &local, &port) ||
-	    !admin_connections_admit(&http->connections, &peer)) {
-		close(fd);
-		return;
-	}
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (http->tls)
-		fd = tls_pumps_add(http->pumps, http->tls, fd);
-	if (fd < 0)
-		return;
-	http->adding = admin_connections_add(&http->connections, &peer, &local, fd, clock_monotonic_ms());
-	struct admin_connection *added = http->adding;
-	added->tls = http->tls != NULL;
-	if (MHD_add_connection(http->daemon, fd, from, len) != MHD_YES && http->adding) {
-		admin_connections_remove(added);
-		http->adding = NULL;
-	}
-}
-
-static void accept_again(struct admin_http *http)
-{
-	http->accepting = event_loop_add(http->loop, &http->listening, EPOLLIN);
-}
-
-static void accept_ready(void *context, uint32_t events)
+/* Gives a connection to libmicrohttpd, which closes the descriptor in any case. */
+static bool take_connection(void *context, struct admin_connection *connection, const struct sockaddr *from,
+                            socklen_t len)
 {
 	struct admin_http *http = context;
-	for (int i = 0; i < ACCEPT_PER_TURN; i++) {
-		struct sockaddr_storage from;
-		socklen_t len = sizeof(from);
-		int fd = accept4(http->listening.fd, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd >= 0) {
-			take_connection(http, fd, (const struct sockaddr *)&from, len);
-		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-			/* It would be told again and again: the tick tries anew. */
-			event_loop_remove(http->loop, &http->listening);
-			http->accepting = false;
-			break;
-		} else if (errno == EAGAIN) {
-			break;
-		}
-	}
-	run(http);
-}
-
-/* Connections that are open stay what they are. False: the certificate cannot be used, which was logged. */
-static bool switch_tls(struct admin_http *http)
-{
-	char why[TLS_WHY_MAX];
-	const struct config *config = http->control->config;
-	if (config->admin.tls_certificate[0] == '\0') {
-		tls_close(http->tls);
-		http->tls = NULL;
-		return true;
-	}
-	http->tls = tls_open(config->admin.tls_certificate, config->admin.tls_key, why);
-	if (!http->tls && !http->complained)
-		log_error("admin API: %s", why);
-	http->complained = !http->tls;
-	return http->tls != NULL;
-}
-
-/* The files, or the configuration, may have changed. */
-static void refresh_certificate(struct admin_http *http)
-{
-	char why[TLS_WHY_MAX];
-	const struct config *config = http->control->config;
-	bool wanted = config->admin.tls_certificate[0] != '\0';
-	if (wanted != (http->tls != NULL)) {
-		if (switch_tls(http))
-			log_info("admin API: speaks %s from now on", wanted ? "HTTPS" : "HTTP");
-		return;
-	}
-	if (!wanted)
-		return;
-	switch (tls_refresh(http->tls, config->admin.tls_certificate, config->admin.tls_key, why)) {
-	case TLS_SAME:
-		break;
-	case TLS_CHANGED:
-		log_info("admin API: new certificate from %s", config->admin.tls_certificate);
-		break;
-	case TLS_BROKEN:
-		log_error("admin API: the certificate from before goes on: %s", why);
-		break;
-	}
-}
-
-static void tick_fire(void *context)
-{
-	struct admin_http *http = context;
-	refresh_certificate(http);
-	if (admin_connections_sweep(&http->connections, clock_monotonic_ms()) > 0)
-		run(http);
-	if (!http->accepting)
-		accept_again(http);
-	event_timer_set(http->loop, &http->tick, clock_monotonic_ms() + TICK_MS);
+	http->adding = connection;
+	bool taken = MHD_add_connection(http->daemon, connection->fd, from, len) == MHD_YES;
+	/* on_connection has been called if it was taken, and perhaps even if it was not. */
+	bool known = http->adding == NULL;
+	http->adding = NULL;
+	run_soon(http);
+	return taken || known;
 }
 
 /* ---- the loop ---- */
@@ -623,28 +519,22 @@ struct admin_http *admin_http_start(struct control *control, struct event_loop *
 	http->waiting.next = http->waiting.previous = &http->waiting;
 	http->timer = (struct event_timer){.fire = timer_fire, .context = http};
 	http->waiter = (struct event_timer){.fire = waiter_fire, .context = http};
-	http->tick = (struct event_timer){.fire = tick_fire, .context = http};
-	admin_connections_init(&http->connections);
-	if (!switch_tls(http)) {
-		free(http);
-		return NULL;
-	}
-	http->pumps = tls_pumps_create(loop);
 	http->daemon = start_daemon(http);
 	const union MHD_DaemonInfo *info =
 	    http->daemon ? MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
 	if (!info) {
 		log_error("admin API cannot start: libmicrohttpd refuses");
-		tls_pumps_destroy(http->pumps);
-		tls_close(http->tls);
 		free(http);
 		return NULL;
 	}
-	http->listening = (struct event_fd){.fd = fd, .ready = accept_ready, .context = http};
-	accept_again(http);
+	http->front = admin_front_create(control, fd, take_connection, http);
+	if (!http->front) {
+		MHD_stop_daemon(http->daemon);
+		free(http);
+		return NULL;
+	}
 	http->source = (struct event_fd){.fd = info->epoll_fd, .ready = ready, .context = http};
 	event_loop_add(loop, &http->source, EPOLLIN);
-	event_timer_set(loop, &http->tick, clock_monotonic_ms() + TICK_MS);
 	control->applied_changed = applied_changed;
 	control->applied_context = http;
 	return http;
@@ -655,22 +545,18 @@ void admin_http_flush(struct admin_http *http)
 	http->stopping = true;
 	end_waits(http, true);
 	run(http);
-	tls_pumps_flush(http->pumps);
+	admin_front_flush(http->front);
 }
 
 void admin_http_stop(struct admin_http *http)
 {
 	http->control->applied_changed = NULL;
 	admin_http_flush(http);
-	if (http->accepting)
-		event_loop_remove(http->loop, &http->listening);
-	close(http->listening.fd);
+	admin_front_close(http->front);
 	event_loop_remove(http->loop, &http->source);
 	MHD_stop_daemon(http->daemon);
 	event_timer_cancel(http->loop, &http->timer);
 	event_timer_cancel(http->loop, &http->waiter);
-	event_timer_cancel(http->loop, &http->tick);
-	tls_pumps_destroy(http->pumps);
-	tls_close(http->tls);
+	admin_front_destroy(http->front);
 	free(http);
 }

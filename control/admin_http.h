@@ -1,5 +1,6 @@
-/* The HTTP side of the admin API (libmicrohttpd, run by the one event loop): TLS, connections, header fields, bodies,
- * and answers that wait for the workers or for something else. What a request does is api.h's. */
+/* The HTTP side of the admin API (libmicrohttpd, run by the one event loop): header fields, bodies, and answers that
+ * wait for the workers or for something else. What a request does is api.h's; where connections come from,
+ * admin_front's. */
 #ifndef PM_ADMIN_HTTP_H
 #define PM_ADMIN_HTTP_H
 

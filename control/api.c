@@ -264,11 +264,14 @@ static bool revision_matches(const struct call *call, struct api_reply *reply)
 	snprintf(own, sizeof(own), "\"%llu\"", revision);
 	if (!wanted || strcmp(wanted, "*") == 0 || strcmp(wanted, own) == 0)
 		return true;
-	char quoted[READER_TEXT_MAX];
+	char given[64], quoted[READER_TEXT_MAX];
+	size_t len = strlen(wanted);
+	bool has_quotes = len >= 2 && wanted[0] == '"' && wanted[len - 1] == '"';
+	snprintf(given, sizeof(given), "%.*s", (int)(has_quotes ? len - 2 : len), wanted + has_quotes);
 	*reply = reply_problem(412,
 	                       "If-Match is %s, but the revision is %llu now: somebody has changed something; look "
 	                       "(GET /api/v1/events) and try again with If-Match: %s",
-	                       json_quote(wanted, quoted), revision, own);
+	                       json_quote(given, quoted), revision, own);
 	reply->revision = call->control->state.revision;
 	return false;
 }

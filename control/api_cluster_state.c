@@ -10,7 +10,7 @@
 
 struct wish {
 	uint64_t timeout;
-	bool close;
+	bool close, force;
 };
 
 static bool read_wish(struct call *call, enum cluster_state state, struct wish *wish, struct api_reply *reply)
@@ -26,6 +26,8 @@ static bool read_wish(struct call *call, enum cluster_state state, struct wish *
 		duration_read(&reader, "timeout", &wish->timeout);
 	if (state == CLUSTER_OFFLINE)
 		reader_bool(&reader, "close", &wish->close);
+	if (state == CLUSTER_DRAINING || state == CLUSTER_OFFLINE)
+		reader_bool(&reader, "force", &wish->force);
 	reader_close(&reader);
 	json_decref(body);
 	if (faults.count == 0)
@@ -34,8 +36,19 @@ static bool read_wish(struct call *call, enum cluster_state state, struct wish *
 	return false;
 }
 
+/* Why it needs force. */
+static struct api_reply leaves_routes(const struct cluster *cluster, const struct cluster_plan *plan)
+{
+	return reply_forceable(reply_problem(
+	    409,
+	    "cluster %s: %zu route%s served nowhere else and would be left without any cluster: %s. Serve "
+	    "them elsewhere first, or send {\"force\": true}",
+	    cluster->spec->name, plan->red, plan->red == 1 ? " is" : "s are", plan->named));
+}
+
 /* Does what the settings say, or only plans it. */
-static struct api_reply change(struct call *call, struct cluster *cluster, const struct cluster_settings *settings)
+static struct api_reply change(struct call *call, struct cluster *cluster, const struct cluster_settings *settings,
+                               bool force)
 {
 	struct cluster_plan plan;
 	struct control *control = call->control;
@@ -43,6 +56,8 @@ static struct api_reply change(struct call *call, struct cluster *cluster, const
 	struct cluster_spec then = *cluster->spec; /* only looked at */
 	then.state = settings->state;
 	cluster_plan_make(&plan, control, cluster, &then);
+	if (differs && plan.red > 0 && settings->state != CLUSTER_ACTIVE && !force)
+		return reply_refused(call, leaves_routes(cluster, &plan), plan.json);
 	if (differs && !call->dry_run) {
 		char what[REVISION_WHAT_MAX];
 		snprintf(what, sizeof(what), "before cluster %s was %s", cluster->spec->name,
@@ -70,7 +85,7 @@ static struct api_reply set_state(struct call *call, enum cluster_state state)
 	settings.state = state;
 	settings.drain_timeout = wish.timeout;
 	settings.closes = wish.close;
-	return change(call, cluster, &settings);
+	return change(call, cluster, &settings, wish.force);
 }
 
 static struct api_reply wrong_state(const struct cluster *cluster, const char *advice)

@@ -172,16 +172,18 @@ static bool removal_hurts(const struct cluster *cluster, const struct cluster_pl
 {
 	const char *name = cluster->spec->name;
 	if (plan->red > 0)
-		*reply = reply_problem(409,
-		                       "cluster %s: %zu routes are served nowhere else and would be left without any "
-		                       "cluster: %s. Serve them elsewhere first, or add ?force=true",
-		                       name, plan->red, plan->named);
+		*reply = reply_forceable(
+		    reply_problem(409,
+		                  "cluster %s: %zu route%s served nowhere else and would be left without any "
+		                  "cluster: %s. Serve them elsewhere first, or add ?force=true",
+		                  name, plan->red, plan->red == 1 ? " is" : "s are", plan->named));
 	else if (plan->active > 0)
-		*reply = reply_problem(409,
-		                       "cluster %s has %llu connections. Drain it and wait (POST " CLUSTER_PREFIX
-		                       "%s/drain), or close them (POST " CLUSTER_PREFIX
-		                       "%s/offline with {\"close\": true}), or add ?force=true",
-		                       name, (unsigned long long)plan->active, name, name);
+		*reply = reply_forceable(
+		    reply_problem(409,
+		                  "cluster %s has %llu connection%s. Drain it and wait (POST " CLUSTER_PREFIX
+		                  "%s/drain), or close them (POST " CLUSTER_PREFIX
+		                  "%s/offline with {\"close\": true}), or add ?force=true",
+		                  name, (unsigned long long)plan->active, plan->active == 1 ? "" : "s", name, name));
 	return plan->red > 0 || plan->active > 0;
 }
 
@@ -194,10 +196,8 @@ static struct api_reply delete_cluster(struct call *call)
 	if (!cluster || !read_force(call, &force, &reply))
 		return reply;
 	cluster_plan_make(&plan, call->control, cluster, NULL);
-	if (!force && removal_hurts(cluster, &plan, &reply)) {
-		json_decref(plan.json);
-		return reply;
-	}
+	if (!force && removal_hurts(cluster, &plan, &reply))
+		return reply_refused(call, reply, plan.json);
 	json_t *json = json_pack("{s:o}", "plan", plan.json);
 	if (!call->dry_run &&
 	    (!keep_before(call, "removed", true) || !control_delete(call->control, call->names[0], &call->actor))) {

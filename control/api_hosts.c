@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control/cluster_plan.h"
 #include "control/duration.h"
 #include "control/endpoint.h"
 #include "control/host_json.h"
@@ -183,6 +184,28 @@ static bool setting_differs(const struct host_setting *found, enum host_mode mod
 	return wish->close && found->drain.deadline == 0;
 }
 
+/* What becomes of the cluster's routes: nothing, while another router host takes the connections. */
+static json_t *plan_json(struct control *control, const struct target *target, bool last)
+{
+	struct cluster_plan plan;
+	if (!last)
+		return json_pack("{s:i, s:i, s:i, s:[]}", "routes", 0, "changed", 0, "red", 0, "changes");
+	cluster_plan_without_hosts(&plan, control, target->cluster);
+	json_object_del(plan.json, "active"); /* of all its router hosts */
+	return plan.json;
+}
+
+static struct api_reply refuse_last(const struct target *target)
+{
+	const char *cluster = target->cluster->spec->name;
+	return reply_forceable(
+	    reply_problem(409,
+	                  "%s/%s is the last router host of cluster %s that gets new connections: its routes "
+	                  "would be left without it. Enable or mend another one first, or drain the cluster "
+	                  "(POST /api/v1/clusters/%s/drain), or send {\"force\": true}",
+	                  cluster, target->host.name, cluster, cluster));
+}
+
 static struct api_reply set_mode(struct call *call, enum host_mode mode)
 {
 	struct wish wish;
@@ -193,16 +216,16 @@ static struct api_reply set_mode(struct call *call, enum host_mode mode)
 		return reply;
 	struct cluster *cluster = target.cluster;
 	bool differs = setting_differs(host_modes_find(&cluster->modes, target.host.id), mode, &wish);
-	if (differs && mode != HOST_MODE_ENABLED && !wish.force && is_last(control, &target))
-		return reply_problem(
-		    409,
-		    "%s/%s is the last router host of cluster %s that gets new connections: its routes "
-		    "would be left without it. Enable or mend another one first, or drain the cluster "
-		    "(POST /api/v1/clusters/%s/drain), or send {\"force\": true}",
-		    cluster->spec->name, target.host.name, cluster->spec->name, cluster->spec->name);
+	bool last = differs && mode != HOST_MODE_ENABLED && is_last(control, &target);
+	json_t *plan = plan_json(control, &target, last);
+	if (last && !wish.force)
+		return reply_refused(call, refuse_last(&target), plan);
 	if (differs && mode != HOST_MODE_ENABLED && cluster->modes.count == HOST_MODES_MAX)
-		return reply_problem(409, "%d router hosts of cluster %s are draining or disabled already; enable some",
-		                     HOST_MODES_MAX, cluster->spec->name);
+		return reply_refused(
+		    call,
+		    reply_problem(409, "%d router hosts of cluster %s are draining or disabled already; enable some",
+		                  HOST_MODES_MAX, cluster->spec->name),
+		    plan);
 	struct host_setting setting = {
 	    .id = target.host.id,
 	    .mode = mode,
@@ -210,9 +233,12 @@ static struct api_reply set_mode(struct call *call, enum host_mode mode)
 	    .drain = drain_begin(clock_unix_ms(), mode == HOST_MODE_DRAINING ? wish.timeout : 0,
 	                         mode == HOST_MODE_DISABLED && wish.close, &call->actor),
 	};
-	if (differs && !call->dry_run && !control_host_mode(control, cluster, &setting, &call->actor))
+	if (differs && !call->dry_run && !control_host_mode(control, cluster, &setting, &call->actor)) {
+		json_decref(plan);
 		return reply_not_saved(control);
-	json_t *json = json_pack("{s:I}", "active", (json_int_t)control_host_usage(control, target.host.id).active);
+	}
+	json_t *json = json_pack("{s:I, s:o}", "active", (json_int_t)control_host_usage(control, target.host.id).active,
+	                         "plan", plan);
 	if (target.place != SIZE_MAX)
 		json_object_set_new(json, "host", target_json(call, &target));
 	return reply_written(call, 200, differs, json);

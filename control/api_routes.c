@@ -7,6 +7,7 @@
 #include "control/override.h"
 #include "control/route_json.h"
 #include "control/route_list.h"
+#include "control/shift.h"
 
 #define ROUTES_PATH "/api/v1/routes"
 #define WEIGHT_PATH ROUTES_PATH "/{}/clusters/{}/weight"
@@ -84,10 +85,17 @@ static struct pair *find_pair(struct call *call, struct name **name, struct api_
 static struct api_reply set_weight(struct call *call, struct name *name, const struct pair *pair, int weight)
 {
 	const struct override override = {.name = name, .cluster = pair->cluster, .weight = weight};
+	struct share_view view;
+	struct shift_plan plan;
 	bool changed = override_changes(&override, 1);
-	if (changed && !call->dry_run && !control_override(call->control, name, pair->cluster, weight, &call->actor))
+	share_view_make(&view, &call->control->state);
+	shift_plan_weight(&plan, &view, name, pair->cluster, weight);
+	json_t *json = shift_plan_answer(&plan);
+	if (changed && !call->dry_run && !control_override(call->control, name, pair->cluster, weight, &call->actor)) {
+		json_decref(json);
 		return reply_not_saved(call->control);
-	return reply_written(call, 200, changed, NULL);
+	}
+	return reply_written(call, 200, changed, json_pack("{s:o}", "plan", json));
 }
 
 static struct api_reply put_weight(struct call *call)

@@ -48,17 +48,14 @@ static bool read_wish(const struct call *call, bool many, struct wish *wish, str
 	return false;
 }
 
-static json_t *plan_of_one(const struct shift_plan *plan)
+/* A refusal that shows the plan, which it takes. */
+static struct api_reply refuse(const struct call *call, struct api_reply refusal, bool forceable, json_t *plan)
 {
-	return json_pack("{s:i, s:i, s:i, s:[o]}", "routes", 1, "red", plan->level == SHIFT_RED, "yellow",
-	                 plan->level == SHIFT_YELLOW, "changes", shift_plan_json(plan));
-}
-
-/* A refusal that shows the plan. Takes it. */
-static struct api_reply with_plan(struct api_reply reply, json_t *plan)
-{
-	json_object_set_new(reply.json, "plan", plan);
-	return reply;
+	if (forceable)
+		refusal = reply_forceable(refusal);
+	if (!call->dry_run)
+		json_object_set(refusal.json, "plan", plan);
+	return reply_refused(call, refusal, plan);
 }
 
 /* ---- one route ---- */
@@ -118,14 +115,15 @@ static struct api_reply post_shift(struct call *call)
 		return reply;
 	share_view_make(&view, &call->control->state);
 	shift_plan_make(&plan, &view, name, target, wish.percent);
-	json_t *json = plan_of_one(&plan);
+	json_t *json = shift_plan_answer(&plan);
 	bool allowed = plan.possible && (plan.level != SHIFT_RED || wish.force);
-	if (!allowed && !call->dry_run)
-		return with_plan(reply_problem(409, "%.260s: %s%s", call->names[0], plan.notes[0],
-		                               plan.possible ? "; \"force\": true does it all the same" : ""),
-		                 json);
+	if (!allowed)
+		return refuse(call,
+		              reply_problem(409, "%.260s: %s%s", call->names[0], plan.notes[0],
+		                            plan.possible ? "; \"force\": true does it all the same" : ""),
+		              plan.possible, json);
 	size_t count = overrides_of(&plan, name, list);
-	bool changed = allowed && override_changes(list, count);
+	bool changed = override_changes(list, count);
 	if (changed && !call->dry_run && !carry_out(call, &plan, list, count, &wish)) {
 		json_decref(json);
 		return reply_not_saved(call->control);
@@ -156,7 +154,7 @@ static struct api_reply post_rollback(struct call *call)
 		    call->names[0]);
 	share_view_make(&view, &call->control->state);
 	shift_plan_rollback(&plan, &view, name);
-	json_t *json = plan_of_one(&plan);
+	json_t *json = shift_plan_answer(&plan);
 	if (!call->dry_run && !control_rollback(call->control, name, &call->actor)) {
 		json_decref(json);
 		return reply_not_saved(call->control);
@@ -238,9 +236,22 @@ static json_t *bulk_json(const struct bulk *bulk)
 			json_array_append_new(changes, shift_plan_json(&plan));
 		}
 	}
-	return json_pack("{s:I, s:I, s:I, s:I, s:o}", "routes", (json_int_t)bulk->count, "red",
-	                 (json_int_t)bulk->of_level[SHIFT_RED], "yellow", (json_int_t)bulk->of_level[SHIFT_YELLOW],
-	                 "missing", (json_int_t)bulk->missing, "changes", changes);
+	size_t listed = json_array_size(changes);
+	json_t *json =
+	    json_pack("{s:I, s:I, s:I, s:I, s:o}", "routes", (json_int_t)bulk->count, "red",
+	              (json_int_t)bulk->of_level[SHIFT_RED], "yellow", (json_int_t)bulk->of_level[SHIFT_YELLOW],
+	              "missing", (json_int_t)bulk->missing, "changes", changes);
+	if (bulk->count > listed)
+		json_object_set_new(json, "more", json_integer((json_int_t)(bulk->count - listed)));
+	return json;
+}
+
+static bool any_possible(const struct bulk *bulk)
+{
+	for (size_t i = 0; i < bulk->count; i++)
+		if (bulk->list[i].possible)
+			return true;
+	return false;
 }
 
 /* The overrides of all that may be shifted. Free them. */
@@ -291,14 +302,14 @@ static struct api_reply shift_all(struct bulk *bulk)
 	const struct call *call = bulk->call;
 	struct override *list = bulk_overrides(bulk, &count);
 	json_t *json = bulk_json(bulk);
-	if (count == 0 && !call->dry_run) {
+	if (count == 0) {
 		free(list);
-		return with_plan(
-		    reply_problem(409,
-		                  "none of the %zu routes of cluster %s can be shifted to %s: every one is red; "
-		                  "the plan says why",
-		                  bulk->count, bulk->from->spec->name, bulk->to->spec->name),
-		    json);
+		return refuse(call,
+		              reply_problem(409,
+		                            "none of the %zu routes of cluster %s can be shifted to %s: every one is "
+		                            "red; the plan says why",
+		                            bulk->count, bulk->from->spec->name, bulk->to->spec->name),
+		              any_possible(bulk), json);
 	}
 	bool changed = override_changes(list, count);
 	bool done = !changed || call->dry_run || carry_out_all(bulk, list, count);

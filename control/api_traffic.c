@@ -237,19 +237,37 @@ static bool read_limit(const struct call *call, size_t *limit, struct api_reply 
 	return false;
 }
 
+/* Without `state`, all but those that have ended and only linger. */
+static bool read_states(const struct call *call, uint8_t *states, struct api_reply *reply)
+{
+	const char *wanted = call_query(call, "state");
+	*states = (1 << record_state_count) - 1 - (1 << RECORD_LINGERING);
+	if (!wanted)
+		return true;
+	for (int i = 0; i < record_state_count; i++) {
+		*states = (uint8_t)(1 << i);
+		if (strcmp(wanted, record_state_name((enum record_state)i)) == 0)
+			return true;
+	}
+	*reply = reply_problem(400, "state must be one of head, connecting, joining, spliced, lingering, answer");
+	return false;
+}
+
 static struct api_reply get_connections(struct call *call)
 {
 	char why[QUERY_WHY_MAX];
 	size_t limit;
+	uint8_t states;
 	struct connection_filter filter;
 	struct api_reply reply;
-	if (!read_limit(call, &limit, &reply))
+	if (!read_limit(call, &limit, &reply) || !read_states(call, &states, &reply))
 		return reply;
 	json_t *object = filter_object(call);
 	bool good = connection_filter_read(&filter, call->control, object, "query", false, &reply);
 	json_decref(object);
 	if (!good)
 		return reply;
+	filter.filter.states = states;
 	struct listing *listing = allocate(sizeof(*listing));
 	*listing = (struct listing){.control = call->control, .connections = connections_create(call->control, limit)};
 	const struct queries_reader reader = {listing_record, listing_done, listing};
@@ -539,7 +557,8 @@ static struct api_reply post_probe(struct call *call)
 static const struct endpoint endpoints[] = {
     {"/api/v1/unknown", "GET", ROLE_VIEWER, 0, "limit offset search", get_unknown, NULL},
     {"/api/v1/explain", "GET", ROLE_VIEWER, 0, "host from listener", get_explain, NULL},
-    {"/api/v1/connections", "GET", ROLE_VIEWER, 0, "cluster host route client min_age limit", get_connections, NULL},
+    {"/api/v1/connections", "GET", ROLE_VIEWER, 0, "cluster host route client min_age state limit", get_connections,
+     NULL},
     {"/api/v1/connections/close", "POST", ROLE_OPERATOR, ENDPOINT_WRITE | ENDPOINT_BODY, NULL, close_connections, NULL},
     {"/api/v1/clusters/{}/probe", "POST", ROLE_OPERATOR, ENDPOINT_WRITE | ENDPOINT_BODY, NULL, post_probe, NULL},
 };

@@ -45,6 +45,7 @@ struct making {
 	const struct cluster *cluster;   /* NULL: new */
 	const struct cluster_spec *then; /* NULL: gone */
 	bool activates;
+	const char *own_why;   /* of the cluster's own part afterwards, instead of its state; NULL: its state */
 	struct wanted *routes; /* of `then`, by id; owned */
 	size_t route_count;
 	struct share_view view;
@@ -188,6 +189,14 @@ static bool sides_differ(const struct side *before, const struct side *after)
 	return false;
 }
 
+/* Is what is removed a cluster that has served, and may again, but gets no connections just now? Then its weights of
+ * today say nothing. */
+static bool serves_when_active(const struct making *making)
+{
+	return !making->then &&
+	       (making->cluster->spec->state == CLUSTER_DRAINING || making->cluster->spec->state == CLUSTER_OFFLINE);
+}
+
 static void look_at(struct making *making, struct cluster_plan *plan, const struct name *name,
                     const struct route_spec *route)
 {
@@ -196,9 +205,9 @@ static void look_at(struct making *making, struct cluster_plan *plan, const stru
 	plan->routes++;
 	make_before(making, &entry, &before);
 	make_after(making, &entry, &after);
-	if (!sides_differ(&before, &after))
+	entry.red = !after.serves && (before.serves || serves_when_active(making));
+	if (!entry.red && !sides_differ(&before, &after))
 		return;
-	entry.red = before.serves && !after.serves;
 	plan->red += entry.red;
 	plan->changed++;
 	if (making->entry_count == making->entry_room) {
@@ -280,7 +289,9 @@ static bool add_notes(const struct making *making, const struct entry *entry, co
 		const struct part *part = &after->parts[i];
 		if (part->why && (entry->red || strcmp(part->why, "parked") == 0))
 			json_array_append_new(
-			    notes, json_sprintf("cluster %s has it, but is %s", part->spec->name, part->why));
+			    notes,
+			    json_sprintf("cluster %s has it, but is %s", part->spec->name,
+			                 making->own_why && part->spec == making->then ? making->own_why : part->why));
 		if (part->share <= share_on(before, part->index) || has_usable_host(making, part->index))
 			continue;
 		json_array_append_new(notes, json_sprintf("cluster %s has no healthy router host", part->spec->name));
@@ -323,26 +334,47 @@ static json_t *plan_json(const struct making *making, const struct cluster_plan 
 	json_t *changes = json_array();
 	for (size_t i = 0; i < making->entry_count && i < PLAN_CHANGES_MAX; i++)
 		json_array_append_new(changes, entry_json(making, &making->entries[i]));
-	return json_pack("{s:I, s:I, s:I, s:I, s:o}", "routes", (json_int_t)plan->routes, "changed",
-	                 (json_int_t)plan->changed, "red", (json_int_t)plan->red, "active", (json_int_t)plan->active,
-	                 "changes", changes);
+	json_t *json = json_pack("{s:I, s:I, s:I, s:I, s:o}", "routes", (json_int_t)plan->routes, "changed",
+	                         (json_int_t)plan->changed, "red", (json_int_t)plan->red, "active",
+	                         (json_int_t)plan->active, "changes", changes);
+	size_t listed = json_array_size(changes);
+	if (making->entry_count > listed)
+		json_object_set_new(json, "more", json_integer((json_int_t)(making->entry_count - listed)));
+	return json;
+}
+
+static void make(struct making *making, struct cluster_plan *plan)
+{
+	const struct cluster *cluster = making->cluster;
+	*plan = (struct cluster_plan){0};
+	for (size_t i = 0; cluster && i < cluster->spec->host_count; i++)
+		plan->active += control_host_usage(making->control, cluster->spec->hosts[i].id).active;
+	share_view_make(&making->view, &making->control->state);
+	order_routes(making);
+	look_at_all(making, plan);
+	if (making->entry_count > 0)
+		qsort(making->entries, making->entry_count, sizeof(*making->entries), compare_entries);
+	name_red(making, plan);
+	plan->json = plan_json(making, plan);
+	free(making->routes);
+	free(making->entries);
 }
 
 void cluster_plan_make(struct cluster_plan *plan, struct control *control, const struct cluster *cluster,
                        const struct cluster_spec *then)
 {
 	struct making making = {.control = control, .cluster = cluster, .then = then};
-	*plan = (struct cluster_plan){0};
 	making.activates = cluster && then && cluster->spec->state == CLUSTER_STAGED && then->state == CLUSTER_ACTIVE;
-	for (size_t i = 0; cluster && i < cluster->spec->host_count; i++)
-		plan->active += control_host_usage(control, cluster->spec->hosts[i].id).active;
-	share_view_make(&making.view, &control->state);
-	order_routes(&making);
-	look_at_all(&making, plan);
-	if (making.entry_count > 0)
-		qsort(making.entries, making.entry_count, sizeof(*making.entries), compare_entries);
-	name_red(&making, plan);
-	plan->json = plan_json(&making, plan);
-	free(making.routes);
-	free(making.entries);
+	make(&making, plan);
+}
+
+void cluster_plan_without_hosts(struct cluster_plan *plan, struct control *control, const struct cluster *cluster)
+{
+	struct cluster_spec then = *cluster->spec; /* only looked at; it gets no connections, as if it were drained */
+	then.state = CLUSTER_DRAINING;
+	struct making making = {.control = control,
+	                        .cluster = cluster,
+	                        .then = &then,
+	                        .own_why = "without a router host that gets new connections"};
+	make(&making, plan);
 }

@@ -119,6 +119,27 @@ struct api_reply reply_written(const struct call *call, unsigned status, bool ch
 	return (struct api_reply){.status = status, .json = json, .revision = revision, .write = !call->dry_run};
 }
 
+struct api_reply reply_forceable(struct api_reply refusal)
+{
+	json_object_set_new(refusal.json, "forceable", json_true());
+	return refusal;
+}
+
+struct api_reply reply_refused(const struct call *call, struct api_reply refusal, json_t *plan)
+{
+	if (!call->dry_run) {
+		json_decref(plan);
+		return refusal;
+	}
+	json_object_set_new(plan, "level", json_string("red"));
+	json_object_set_new(plan, "notes", json_pack("[O]", json_object_get(refusal.json, "detail")));
+	json_object_set_new(plan, "refused", json_true());
+	if (json_object_get(refusal.json, "forceable"))
+		json_object_set_new(plan, "forceable", json_true());
+	api_reply_free(&refusal);
+	return reply_written(call, 200, false, json_pack("{s:o}", "plan", plan));
+}
+
 struct api_reply reply_not_saved(struct control *control)
 {
 	control->state_file.good = false; /* also if it was the revision before the change that found no room */

@@ -89,6 +89,11 @@ struct api_reply reply_faulty(struct json_faults *faults);
 struct api_reply reply_state(const struct control *control, json_t *json);
 /* After a write: `json` (may be NULL) gets "revision", "changed", "applied" and "dry_run". Takes the reference. */
 struct api_reply reply_written(const struct call *call, unsigned status, bool changed, json_t *json);
+/* What speaks against a write, which `plan` (taken) shows: the refusal, as it was made; of a dry run 200 and the plan,
+ * with "level", "notes" and "refused". */
+struct api_reply reply_refused(const struct call *call, struct api_reply refusal, json_t *plan);
+/* The refusal (409) says that "force" overcomes it. */
+struct api_reply reply_forceable(struct api_reply refusal);
 /* 507: it could not be saved. */
 struct api_reply reply_not_saved(struct control *control);
 

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "control/history.h"
 #include "control/table.h"
 #include "control/view.h"
 
@@ -98,6 +99,8 @@ json_t *host_json(const struct control *control, const struct cluster *cluster, 
 	json_object_set_new(object, "active", view_number(usage.active));
 	json_object_set_new(object, "total", view_number(usage.total));
 	json_object_set_new(object, "refused", view_number(usage.refused));
+	int64_t new = history_value(control->history, HISTORY_HOST, host->id, VALUE_NEW, HISTORY_POINTS - 1);
+	json_object_set_new(object, "new_per_second", new >= 0 ? json_integer(new) : json_null());
 	return object;
 }
 

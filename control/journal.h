@@ -45,8 +45,8 @@ const struct journal_entry *journal_find(const struct journal *journal, uint64_t
 uint64_t journal_oldest(const struct journal *journal);
 uint64_t journal_last(const struct journal *journal);
 
-/* How many entries of a kind and level were added since journal_open. The numbers of kinds beyond JOURNAL_COUNTS_MAX are
- * together under "other". */
+/* How many entries of a kind and level were added since journal_open. Kinds beyond JOURNAL_COUNTS_MAX are
+ * counted together as "other". */
 enum { JOURNAL_COUNTS_MAX = 200 };
 struct journal_count {
 	char kind[JOURNAL_KIND_MAX + 1];

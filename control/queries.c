@@ -254,6 +254,7 @@ static bool fill_base(struct message *base, const struct control *control, const
 	base->type = MESSAGE_CONNECTIONS;
 	base->connections = (struct message_connections){
 	    .cluster = CLUSTER_NONE, .pair = SLOT_NONE, .host = SLOT_NONE, .min_age = filter->min_age};
+	base->connections.states = filter->states;
 	base->connections.client = filter->client.address;
 	base->connections.client_length = filter->client.length;
 	if (filter->cluster) {

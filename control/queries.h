@@ -35,6 +35,7 @@ struct queries_filter {
 	uint64_t route; /* cluster_name_id; 0: any. Connections for which there was no counter are not found by it */
 	struct prefix client; /* length 0: any */
 	uint32_t min_age;     /* ms since the handshake */
+	uint8_t states;       /* 1 << enum record_state for each that fits; 0: any */
 	size_t id_count;      /* of single connections, each once, at most QUERY_IDS_MAX; 0: any */
 	const uint64_t *ids;  /* struct record_connection; then no route is given */
 };

@@ -15,6 +15,40 @@ static const struct cluster_spec *spec_of(const struct shift_plan *plan, unsigne
 	return plan->view->state->clusters[plan->name->pairs[i].cluster]->spec;
 }
 
+/* The other clusters that could take what is left, although they have no weight now. */
+struct heirs {
+	unsigned count, first; /* as in name->pairs */
+	char names[SHIFT_NOTE_MAX / 2], example[CLUSTER_NAME_MAX + 1];
+};
+
+/* Would no connection suffer if it went to `pair` instead of `to`? */
+static bool replaces(const struct shift_plan *plan, unsigned i, const struct pair *to)
+{
+	const struct pair *pair = &plan->name->pairs[i];
+	const struct share_hosts *hosts = &plan->view->hosts[pair->cluster];
+	return pair->present && pair != to && spec_of(plan, i)->state == CLUSTER_ACTIVE &&
+	       plan->before.pair[i].weight.bar != WEIGHT_CONFLICT && pair->http == to->http &&
+	       pair->https == to->https && (!pair->http || hosts->http > 0) && (!pair->https || hosts->https > 0);
+}
+
+static void find_heirs(const struct shift_plan *plan, const struct pair *to, struct heirs *heirs)
+{
+	*heirs = (struct heirs){0};
+	size_t len = 0;
+	for (unsigned i = 0; i < plan->name->pair_count; i++) {
+		const char *name = spec_of(plan, i)->name;
+		if (!replaces(plan, i, to))
+			continue;
+		if (heirs->count++ == 0) {
+			heirs->first = i;
+			snprintf(heirs->example, sizeof(heirs->example), "%s", name);
+		}
+		if (len < sizeof(heirs->names))
+			len += (size_t)snprintf(heirs->names + len, sizeof(heirs->names) - len, "%s%s",
+			                        len > 0 ? ", " : "", name);
+	}
+}
+
 /* It gets nothing as it is, and nothing is changed about that. */
 static bool is_left_alone(const struct shift_plan *plan, unsigned i, const struct cluster *target)
 {
@@ -23,16 +57,21 @@ static bool is_left_alone(const struct shift_plan *plan, unsigned i, const struc
 	return !pair->present || (pair->cluster != target->index && (bar == WEIGHT_PARKED || bar == WEIGHT_CONFLICT));
 }
 
-static void make_weights(struct shift_plan *plan, const struct cluster *target, uint16_t percent)
+/* `heirs`: NULL, or there is one, which gets what is left. */
+static void make_weights(struct shift_plan *plan, const struct cluster *target, uint16_t percent,
+                         const struct heirs *heirs)
 {
 	const struct name *name = plan->name;
 	uint32_t others[CLUSTERS_MAX], parts[CLUSTERS_MAX], counting[CLUSTERS_MAX];
 	for (unsigned i = 0; i < name->pair_count; i++)
-		others[i] = name->pairs[i].cluster == target->index ? 0 : plan->before.pair[i].weight.value;
+		others[i] = heirs                                     ? i == heirs->first
+		            : name->pairs[i].cluster == target->index ? 0
+		                                                      : plan->before.pair[i].weight.value;
 	share_split(others, name->pair_count, HUNDREDTHS_ALL - percent, parts);
 	for (unsigned i = 0; i < name->pair_count; i++) {
 		uint32_t weight = name->pairs[i].cluster == target->index ? percent : parts[i];
-		plan->weights[i] = is_left_alone(plan, i, target) ? -1 : (int32_t)weight;
+		bool heir = heirs && i == heirs->first;
+		plan->weights[i] = !heir && is_left_alone(plan, i, target) ? -1 : (int32_t)weight;
 		bool counts = plan->weights[i] > 0 && spec_of(plan, i)->state == CLUSTER_ACTIVE;
 		counting[i] = counts ? weight : 0;
 	}
@@ -156,39 +195,109 @@ static void look_at_what_is_left(struct shift_plan *plan)
 		                              : "http and https");
 }
 
-void shift_plan_make(struct shift_plan *plan, const struct share_view *view, const struct name *name,
-                     const struct cluster *target, uint16_t percent)
+static void begin(struct shift_plan *plan, const struct share_view *view, const struct name *name)
 {
-	const struct pair *pair = names_pair(name, target->index);
 	plan->name = name;
 	plan->view = view;
 	plan->level = SHIFT_GREEN;
+	plan->possible = true;
 	plan->note_count = 0;
 	share_of(view, name, &plan->before);
-	make_weights(plan, target, percent);
-	bool served = pair && pair->present;
-	plan->possible = served && (percent == HUNDREDTHS_ALL || others_have_weight(plan, target));
-	if (plan->possible) {
-		look_at_target(plan, (unsigned)(pair - name->pairs), target);
-		look_at_what_is_left(plan);
-		return;
-	}
-	for (unsigned i = 0; i < name->pair_count; i++) {
+}
+
+/* There are no such weights: everything stays as it is. */
+static void stay(struct shift_plan *plan)
+{
+	plan->possible = false;
+	for (unsigned i = 0; i < plan->name->pair_count; i++) {
 		plan->weights[i] = -1;
 		plan->after[i] = plan->before.pair[i].planned;
 	}
-	char rest[HUNDREDTHS_TEXT_MAX];
-	if (!served)
-		note(plan, SHIFT_RED, "cluster %s does not have this route", target->spec->name);
-	else
-		note(
-		    plan, SHIFT_RED,
-		    "no other cluster has a weight above 0 here, so the other %s %% would have nowhere to go: shift to "
-		    "another cluster instead",
-		    hundredths_text(HUNDREDTHS_ALL - percent, rest));
 }
 
-/* ---- rollbacks ---- */
+/* No other cluster has a weight, and not exactly one could take the rest. */
+static void note_no_heir(struct shift_plan *plan, const struct heirs *heirs, uint16_t percent)
+{
+	char text[HUNDREDTHS_TEXT_MAX];
+	hundredths_text(HUNDREDTHS_ALL - percent, text);
+	if (heirs->count > 1)
+		note(plan, SHIFT_RED,
+		     "no other cluster has a weight above 0 here, and the other %s %% could go to %s: say which by "
+		     "shift "
+		     "--to %s --percent %s",
+		     text, heirs->names, heirs->example, text);
+	else
+		note(plan, SHIFT_RED,
+		     "no other cluster has a weight above 0 here, so the other %s %% would have nowhere to go: shift "
+		     "to another cluster instead",
+		     text);
+}
+
+void shift_plan_make(struct shift_plan *plan, const struct share_view *view, const struct name *name,
+                     const struct cluster *target, uint16_t percent)
+{
+	struct heirs heirs;
+	char rest[HUNDREDTHS_TEXT_MAX];
+	const struct pair *pair = names_pair(name, target->index);
+	begin(plan, view, name);
+	if (!pair || !pair->present) {
+		stay(plan);
+		note(plan, SHIFT_RED, "cluster %s does not have this route", target->spec->name);
+		return;
+	}
+	bool inherited = percent < HUNDREDTHS_ALL && !others_have_weight(plan, target);
+	if (inherited)
+		find_heirs(plan, pair, &heirs);
+	if (inherited && heirs.count != 1) {
+		stay(plan);
+		note_no_heir(plan, &heirs, percent);
+		return;
+	}
+	make_weights(plan, target, percent, inherited ? &heirs : NULL);
+	look_at_target(plan, (unsigned)(pair - name->pairs), target);
+	if (inherited)
+		note(plan, SHIFT_YELLOW, "the other %s %% go to cluster %s, the only other one that can take them",
+		     hundredths_text(HUNDREDTHS_ALL - percent, rest), heirs.example);
+	look_at_what_is_left(plan);
+}
+
+/* ---- single overrides and rollbacks ---- */
+
+/* `then` is the name as it would be. */
+static void compare(struct shift_plan *plan, const struct share_view *view, const struct name *name,
+                    const struct name *then)
+{
+	struct shares after;
+	begin(plan, view, name);
+	share_of(view, then, &after);
+	for (unsigned i = 0; i < name->pair_count; i++) {
+		plan->weights[i] = after.pair[i].weight.value;
+		plan->after[i] = after.pair[i].planned;
+		if (after.pair[i].planned > 0 && after.pair[i].hosts == 0)
+			note(plan, SHIFT_YELLOW, "cluster %s has no healthy router host", spec_of(plan, i)->name);
+	}
+}
+
+void shift_plan_weight(struct shift_plan *plan, const struct share_view *view, const struct name *name,
+                       uint16_t cluster, int weight)
+{
+	struct pair pairs[CLUSTERS_MAX];
+	struct name then = *name;
+	then.pairs = pairs;
+	memcpy(pairs, name->pairs, name->pair_count * sizeof(pairs[0]));
+	struct pair *pair = names_pair(&then, cluster);
+	pair->overridden = weight >= 0;
+	pair->override = weight >= 0 ? (uint16_t)weight : 0;
+	pair->parked = pair->parked && weight < 0;
+	compare(plan, view, name, &then);
+	look_at_what_is_left(plan);
+	const struct cluster_spec *spec = spec_of(plan, (unsigned)(pair - pairs));
+	if (weight > 0 && !pair->present)
+		note(plan, SHIFT_YELLOW, "cluster %s does not have this route now", spec->name);
+	else if (weight > 0 && spec->state != CLUSTER_ACTIVE)
+		note(plan, SHIFT_YELLOW, "cluster %s is %s: it gets no connections until it is active", spec->name,
+		     cluster_state_name(spec->state));
+}
 
 static void take_back(struct pair *pair, const struct rollback_entry *entry)
 {
@@ -200,7 +309,6 @@ static void take_back(struct pair *pair, const struct rollback_entry *entry)
 void shift_plan_rollback(struct shift_plan *plan, const struct share_view *view, const struct name *name)
 {
 	struct pair pairs[CLUSTERS_MAX];
-	struct shares after;
 	struct name then = *name;
 	then.pairs = pairs;
 	memcpy(pairs, name->pairs, name->pair_count * sizeof(pairs[0]));
@@ -209,19 +317,7 @@ void shift_plan_rollback(struct shift_plan *plan, const struct share_view *view,
 		if (pair)
 			take_back(pair, &name->rollback->entries[i]);
 	}
-	plan->name = name;
-	plan->view = view;
-	plan->level = SHIFT_GREEN;
-	plan->note_count = 0;
-	plan->possible = true;
-	share_of(view, name, &plan->before);
-	share_of(view, &then, &after);
-	for (unsigned i = 0; i < name->pair_count; i++) {
-		plan->weights[i] = after.pair[i].weight.value;
-		plan->after[i] = after.pair[i].planned;
-		if (after.pair[i].planned > 0 && after.pair[i].hosts == 0)
-			note(plan, SHIFT_YELLOW, "cluster %s has no healthy router host", spec_of(plan, i)->name);
-	}
+	compare(plan, view, name, &then);
 }
 
 /* ---- JSON ---- */
@@ -253,4 +349,10 @@ json_t *shift_plan_json(const struct shift_plan *plan)
 	return json_pack("{s:s, s:s, s:o, s:o, s:o}", "host",
 	                 name_format(&plan->name->host, plan->name->wildcard, text), "level", levels[plan->level],
 	                 "notes", notes, "before", side_json(plan, false), "after", side_json(plan, true));
+}
+
+json_t *shift_plan_answer(const struct shift_plan *plan)
+{
+	return json_pack("{s:i, s:i, s:i, s:[o]}", "routes", 1, "red", plan->level == SHIFT_RED, "yellow",
+	                 plan->level == SHIFT_YELLOW, "changes", shift_plan_json(plan));
 }

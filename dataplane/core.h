@@ -309,6 +309,7 @@ bool recording_answer(struct worker *worker, const struct query *query, struct r
 /* The place in `flows` of the living connection with this id; false: it is not of this worker, or has gone. */
 bool recording_place(const struct worker *worker, uint64_t id, uint32_t *place);
 uint16_t recording_cluster(const struct worker *worker, const struct flow *flow);
+enum record_state recording_state(const struct flow *flow);
 /* ms since its birth */
 uint32_t recording_age(const struct worker *worker, const struct flow *flow);
 

@@ -26,7 +26,8 @@ static bool fits(const struct worker *worker, const struct flow *flow, const str
 {
 	const struct prefix clients = {filter->client, filter->client_length};
 	uint32_t place;
-	return flow->state != FLOW_FREE && (filter->host == SLOT_NONE || filter->host == flow->host) &&
+	return flow->state != FLOW_FREE && (filter->states == 0 || filter->states & 1 << recording_state(flow)) &&
+	       (filter->host == SLOT_NONE || filter->host == flow->host) &&
 	       (filter->pair == SLOT_NONE || filter->pair == flow->share_pair) &&
 	       prefix_contains(&clients, &flow->client) &&
 	       (filter->cluster == CLUSTER_NONE || filter->cluster == recording_cluster(worker, flow)) &&

@@ -134,7 +134,7 @@ static void describe_past(const struct worker *worker, const struct flow *flow, 
 	copy_name(&out->name, &past->name);
 }
 
-static enum record_state state_of(const struct flow *flow)
+enum record_state recording_state(const struct flow *flow)
 {
 	static const enum record_state states[] = {
 	    [FLOW_HEAD] = RECORD_HEAD,       [FLOW_ANSWER] = RECORD_ANSWER,   [FLOW_CONNECTING] = RECORD_CONNECTING,
@@ -152,7 +152,7 @@ static void describe(const struct worker *worker, const struct flow *flow, enum 
 	    .client_port = flow->client_port,
 	    .listener = worker->vips[flow->vip].listener,
 	    .why = (uint8_t)why,
-	    .state = (uint8_t)state_of(flow),
+	    .state = (uint8_t)recording_state(flow),
 	    .pair = flow->share_pair,
 	    .host = flow->host,
 	    .age = age_of(worker, past_of(worker, flow)),

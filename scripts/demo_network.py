@@ -51,6 +51,17 @@ def down(run_dir: str) -> None:
         os.rmdir(run_dir)
 
 
+def add_spare(run_dir: str) -> None:
+    """The spare cluster with its API server; returns when all of it is ready. pointsman is not told of it."""
+    cluster = names.SPARE_CLUSTER
+    programs = Programs(run_dir)
+    network.add_cluster(cluster)
+    for service in (*routers.prepare(run_dir, (cluster,)), apis.prepare_spare(run_dir)):
+        programs.add(service)
+    routers.await_healthy(cluster.hosts)
+    apis.await_answering(run_dir, (cluster,))
+
+
 def _start_forwards(run_dir: str, programs: Programs) -> None:
     """One process per namespace; ports.json tells which ports it became."""
     ports: dict[str, int] = {}
@@ -80,6 +91,7 @@ def start_all(run_dir: str, build: str) -> None:
     for service in apis.prepare(run_dir):
         programs.add(service)
     apis.await_answering(run_dir)
+    add_spare(run_dir)
     config = balancer.write_configuration(run_dir, balancer.configuration(run_dir, build, watch=True))
     for service in balancer.services(build, config):
         programs.add(service)
@@ -109,6 +121,8 @@ def hints(run_dir: str) -> None:
     here = os.path.dirname(os.path.abspath(__file__))
     if not os.path.relpath(here).startswith(".."):
         here = os.path.relpath(here)
+    program = os.path.normpath(f"{here}/../build/control/cli/pointsman")
+    spare = names.SPARE_CLUSTER
     print(f"""\
 In a browser: http://app1.localhost:{ports['http']}/ and reload: 10 of 90 times cluster ose1, 80 times ose2
   curl http://app1.localhost:{ports['http']}/
@@ -117,6 +131,8 @@ In a browser: http://app1.localhost:{ports['http']}/ and reload: 10 of 90 times 
   curl http://127.0.0.1:{ports['admin']}/api/v1/hosts
   sudo ip netns exec {names.CLIENT} curl -H 'Host: only2.ch' http://{names.VIP}/
   sudo {here}/demo_network.py --run {run_dir} stop router-203.0.113.11   (and start)
+  sudo ip netns exec {names.EDGE} {program} cluster add ose3 --api https://{spare.api}:{names.API_PORT} \
+    --token-file {apis.token_file(run_dir, spare)} --ca {run_dir}/certs/ca.pem --state staged   (then: diff ose1 ose3)
   sudo {here}/demo route add ose1 hello.localhost   (then in a browser; route -h: annotate, delete, list)
   sudo {here}/demo check
   sudo {here}/demo down

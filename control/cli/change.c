@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "control/cli/cli.h"
+#include "control/cli/fields.h"
 #include "control/cli/units.h"
 #include "control/cli/wait.h"
 
@@ -99,9 +100,10 @@ json_t *change_read_json(const struct cli *cli, const char *path, char **text)
 int change_print(struct cli *cli, const struct answer *answer, int (*render)(struct cli *cli, const json_t *answer))
 {
 	int status = CLI_DONE;
-	if (cli_json(cli))
+	if (cli_json(cli)) {
 		cli_print_raw(cli, answer);
-	else
+		status = field_true(answer->json, "plan.refused") ? CLI_FAILED : CLI_DONE;
+	} else
 		status = render(cli, answer->json);
 	/* What was left out does not keep the rest from being waited for. */
 	int waited = cli_option(cli, OPTION_WAIT) ? wait_applied(cli, answer->json) : CLI_DONE;

@@ -98,6 +98,7 @@ int connections_show(struct cli *cli)
 		target = target_add(target, name, json_is_string(value) ? json_string_value(value) : number);
 	}
 	json_decref(filter);
+	target = target_add(target, "state", cli_option(cli, OPTION_CONNECTION_STATE));
 	return list_show(cli, target, &list);
 }
 

@@ -149,17 +149,31 @@ void plan_print(const struct output *output, const json_t *plan)
 	print_sum(output, plan, json_array_size(changes));
 }
 
+/* The plan of what would not be done at all, and why. */
+static int print_refused(const struct cli *cli, const json_t *plan)
+{
+	size_t i;
+	const json_t *note;
+	json_array_foreach(field(plan, "notes"), i, note)
+	{
+		output_toned(&cli->out, TONE_BAD, "Refused: %s",
+		             json_string_value(note) ? json_string_value(note) : "");
+	}
+
+	if (field_true(plan, "forceable") && command_takes(cli->arguments->command, OPTION_FORCE))
+		output_line(&cli->out, "  Here that is --force.");
+	return CLI_FAILED;
+}
+
 /* What is red and was not asked for by --force is not done. */
 static int print_red(const struct cli *cli, const json_t *plan, bool dry)
 {
 	char number[UNITS_TEXT_MAX];
 	int64_t red = field_int(plan, "red");
-	bool forces = command_takes(cli->arguments->command, OPTION_FORCE);
-	if (red == 0 || cli_option(cli, OPTION_FORCE) || (!dry && !forces))
+	bool many = field(plan, "missing"); /* a shift of many routes, where each counts for itself */
+	if (red == 0 || cli_option(cli, OPTION_FORCE) || (!dry && !many))
 		return CLI_DONE;
-	if (forces && field_int(plan, "routes") == 1)
-		output_toned(&cli->out, TONE_BAD, "Red: refused without --force");
-	else if (forces)
+	if (many)
 		output_toned(&cli->out, TONE_BAD, "%s red route%s %s; --force includes %s", count_format(red, number),
 		             red == 1 ? "" : "s", dry ? "would be left out" : "left out", red == 1 ? "it" : "them");
 	return CLI_FAILED;
@@ -176,6 +190,8 @@ int plan_print_answer(struct cli *cli, const json_t *answer)
 		print_changes(&cli->out, field(plan, "changes"), SHORT_MAX);
 		print_sum(&cli->out, plan, count < SHORT_MAX ? count : SHORT_MAX);
 	}
+	if (field_true(plan, "refused"))
+		return print_refused(cli, plan);
 	cli_print_outcome(cli, answer);
 	return print_red(cli, plan, dry);
 }

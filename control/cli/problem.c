@@ -117,9 +117,9 @@ static void print_faults(const struct cli *cli, const json_t *problem)
 }
 
 /* Where the API says that force would help, this is how. */
-static void print_conflict_hint(const struct cli *cli, const char *detail)
+static void print_conflict_hint(const struct cli *cli, const json_t *problem)
 {
-	if (strstr(detail, "force") && command_takes(cli->arguments->command, OPTION_FORCE) &&
+	if (field_true(problem, "forceable") && command_takes(cli->arguments->command, OPTION_FORCE) &&
 	    !cli_option(cli, OPTION_FORCE))
 		hint(cli, "Here that is --force.");
 }
@@ -135,7 +135,7 @@ static void print_refused(struct cli *cli, const struct request *request, const 
 	if (answer->status == 401)
 		print_token_hint(cli);
 	else if (answer->status == 409)
-		print_conflict_hint(cli, detail);
+		print_conflict_hint(cli, answer->json);
 	else if (answer->status == 412)
 		print_changes_since(cli, request->if_match);
 	else if (answer->status == 429)

@@ -86,18 +86,12 @@ static void pause_until(struct top *top, double begin, enum top_sort sort)
 static void *fetch_always(void *context)
 {
 	struct top *top = context;
-	json_t *hosts_before = NULL;
-	double fetched_before = 0;
 	pthread_mutex_lock(&top->lock);
 	while (!top->stop) {
 		enum top_sort sort = top->sort;
 		pthread_mutex_unlock(&top->lock);
 		double begin = monotonic();
 		struct top_data *data = fetch(top, sort);
-		data->hosts_before = hosts_before;
-		data->seconds_between = begin - fetched_before;
-		fetched_before = begin;
-		hosts_before = json_incref(field(data->hosts, "hosts"));
 		pthread_mutex_lock(&top->lock);
 		if (top->fresh)
 			top_data_free(top->fresh);
@@ -106,7 +100,6 @@ static void *fetch_always(void *context)
 		pause_until(top, begin, sort);
 	}
 	pthread_mutex_unlock(&top->lock);
-	json_decref(hosts_before);
 	return NULL;
 }
 

@@ -41,55 +41,33 @@ void top_data_free(struct top_data *data)
 	json_decref(data->hosts);
 	json_decref(data->routes);
 	json_decref(data->stats);
-	json_decref(data->hosts_before);
 	free(data);
 }
 
-/* ---- what happened to a host in between ---- */
+/* ---- order of router hosts ---- */
 
-struct host_entry {
-	const json_t *host;
-	double created, refused; /* a second; -1: not known yet */
-};
-
-static const json_t *host_before(const struct top_data *data, const json_t *host)
+/* -1: not known yet */
+static int64_t created(const json_t *host)
 {
-	size_t i;
-	const json_t *before;
-	json_array_foreach(data->hosts_before, i, before)
-	{
-		if (strcmp(field_text(before, "cluster"), field_text(host, "cluster")) == 0 &&
-		    strcmp(field_text(before, "address"), field_text(host, "address")) == 0 &&
-		    field_int(before, "http_port") == field_int(host, "http_port"))
-			return before;
-	}
-
-	return NULL;
-}
-
-static double rate(const struct top_data *data, const json_t *now, const json_t *before, const char *name)
-{
-	if (!before || data->seconds_between <= 0)
-		return -1;
-	double difference = (field_real(now, name) - field_real(before, name)) / data->seconds_between;
-	return difference > 0 ? difference : 0;
+	const json_t *value = field(host, "new_per_second");
+	return json_is_integer(value) ? (int64_t)json_integer_value(value) : -1;
 }
 
 static int compare(const void *a, const void *b, void *context)
 {
-	const struct host_entry *x = a, *y = b;
+	const json_t *x = *(const json_t *const *)a, *y = *(const json_t *const *)b;
 	enum top_sort sort = *(const enum top_sort *)context;
-	double difference = 0;
+	int64_t difference = 0;
 	if (sort == TOP_BY_ACTIVE)
-		difference = field_real(y->host, "active") - field_real(x->host, "active");
+		difference = field_int(y, "active") - field_int(x, "active");
 	else if (sort == TOP_BY_NEW)
-		difference = y->created - x->created;
+		difference = created(y) - created(x);
 	else if (sort == TOP_BY_REFUSED)
-		difference = field_real(y->host, "refused") - field_real(x->host, "refused");
+		difference = field_int(y, "refused") - field_int(x, "refused");
 	if (difference != 0)
 		return difference > 0 ? 1 : -1;
-	int order = strcmp(field_text(x->host, "cluster"), field_text(y->host, "cluster"));
-	return order != 0 ? order : strcmp(field_text(x->host, "name"), field_text(y->host, "name"));
+	int order = strcmp(field_text(x, "cluster"), field_text(y, "cluster"));
+	return order != 0 ? order : strcmp(field_text(x, "name"), field_text(y, "name"));
 }
 
 /* ---- the list ---- */
@@ -123,20 +101,10 @@ static void print_clusters(const struct top_view *view, const struct output *out
 	table_free(table);
 }
 
-static void print_rate(struct table *table, double value, bool bad)
+static void host_row(struct table *table, const json_t *host)
 {
 	char number[UNITS_TEXT_MAX];
-	if (value < 0)
-		table_cell(table, TONE_DIM, "-");
-	else
-		table_cell(table, bad && value > 0 ? TONE_BAD : TONE_PLAIN, "%s",
-		           count_format((int64_t)(value + 0.5), number));
-}
-
-static void host_row(struct table *table, const struct host_entry *entry)
-{
-	char number[UNITS_TEXT_MAX];
-	const json_t *host = entry->host;
+	int64_t new = created(host);
 	bool healthy = field_true(host, "healthy");
 	const char *mode = state_host_mode(host);
 	char *notes = state_host_notes(host);
@@ -145,7 +113,7 @@ static void host_row(struct table *table, const struct host_entry *entry)
 	table_cell(table, healthy ? TONE_GOOD : TONE_BAD, "%s", healthy ? "healthy" : "unhealthy");
 	table_cell(table, state_tone(mode), "%s", mode);
 	table_cell(table, TONE_STRONG, "%s", count_format(field_int(host, "active"), number));
-	print_rate(table, entry->created, false);
+	table_cell(table, new < 0 ? TONE_DIM : TONE_PLAIN, "%s", new < 0 ? "-" : count_format(new, number));
 	table_cell(table, field_int(host, "refused") > 0 ? TONE_WARN : TONE_PLAIN, "%s",
 	           count_format(field_int(host, "refused"), number));
 	table_cell(table, TONE_WARN, "%s", notes);
@@ -167,22 +135,18 @@ static void print_hosts(const struct top_view *view, const struct output *out)
 	const json_t *hosts = field(view->data->hosts, "hosts");
 	size_t count = json_array_size(hosts);
 	enum top_sort sort = view->sort;
-	struct host_entry *entries = calloc(count + 1, sizeof(*entries));
-	if (!entries)
+	const json_t **sorted = calloc(count + 1, sizeof(json_t *));
+	if (!sorted)
 		abort();
-	for (size_t i = 0; i < count; i++) {
-		const json_t *host = json_array_get(hosts, i), *before = host_before(view->data, host);
-		entries[i] = (struct host_entry){.host = host,
-		                                 .created = rate(view->data, host, before, "total"),
-		                                 .refused = rate(view->data, host, before, "refused")};
-	}
-	qsort_r(entries, count, sizeof(*entries), compare, &sort);
+	for (size_t i = 0; i < count; i++)
+		sorted[i] = json_array_get(hosts, i);
+	qsort_r(sorted, count, sizeof(json_t *), compare, &sort);
 	struct table *table = table_new(columns, sizeof(columns) / sizeof(columns[0]));
 	for (size_t i = 0; i < count; i++)
-		host_row(table, &entries[i]);
+		host_row(table, sorted[i]);
 	table_print(table, out);
 	table_free(table);
-	free(entries);
+	free(sorted);
 }
 
 /* Planned and real: "v1 90/89.7%, v2 10/10.3%" */

@@ -10,9 +10,6 @@
 /* Answers of the API, owned; NULL: did not come. */
 struct top_data {
 	json_t *status, *clusters, *hosts, *routes, *stats;
-	/* Of the time before, for what happened in between. */
-	json_t *hosts_before;
-	double seconds_between;
 	char error[300]; /* "": all came */
 };
 

@@ -10,16 +10,12 @@ const ATTEMPTS = 5;
 /** Asks what a call would do: {data, revision, refusal}; `refusal` says why it needs force, or is null. */
 export async function preview(method, path, body) {
 	const ask = (given) => call(method, path, {query: {dry_run: true}, body: given});
-	try {
-		return {...(await ask(body)), refusal: null};
-	} catch (error) {
-		if (error.status !== 409 || body === undefined || body.force) throw error;
-		try {
-			return {...(await ask({...body, force: true})), refusal: error.words};
-		} catch {
-			throw error;
-		}
-	}
+	const answer = await ask(body);
+	const plan = answer.data.plan;
+	if (!plan?.refused) return {...answer, refusal: null};
+	const words = plan.notes.join(" ");
+	if (!plan.forceable || body === undefined) throw new ApiError(409, {detail: words});
+	return {...(await ask({...body, force: true})), refusal: words};
 }
 
 /* The part of an answer that the operator has looked at. */

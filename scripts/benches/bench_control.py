@@ -18,7 +18,7 @@ import sys
 import textwrap
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from demonet import apis, balancer, certificates, names, netns, network
 from demonet.balancer import CONTROL, DATAPLANE
@@ -35,7 +35,8 @@ CHANGES = 1_000  # in each cluster
 LOOK_SECONDS = 0.002
 PATIENCE = 300.0
 SAVED_SECONDS = 10.0  # after that control has saved what it knows of its clusters
-CLUSTERS = (*names.CLUSTERS, Cluster("ose3", names.OSE2, ("203.0.113.31", "203.0.113.32"), "203.0.113.30", (), ""))
+# The third one answers from the namespace of the second, whose server is there already.
+CLUSTERS = (*names.CLUSTERS, replace(names.SPARE_CLUSTER, namespace=names.OSE2))
 
 
 class VoidError(Exception):
@@ -142,27 +143,6 @@ class Watcher(threading.Thread):
         self.join()
 
 
-def _memory_mb(pid: int, key: str = "VmRSS") -> float:
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith(f"{key}:")) / 1024
-
-
-def _cpu_seconds(pid: int) -> float:
-    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-        words = file.read().rsplit(")", 1)[1].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _prefer_worker(pid: int) -> None:
-    """It sleeps when there is nothing to do, so that everything else on its core goes on."""
-    for thread in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{thread}/comm", encoding="ascii") as file:
-            if "worker" in file.read():
-                os.sched_setscheduler(int(thread), os.SCHED_FIFO, os.sched_param(1))
-                return
-    raise ProgramError("the dataplane has no thread of a worker")
-
-
 def _api(cluster: Cluster) -> str:
     return f"api-{cluster.name}"
 
@@ -232,7 +212,7 @@ class Run:
         """Its memory without hugepages, in MB."""
         self.programs.add(self._services(routes)[0])
         await_true(lambda: os.path.exists(f"{self.run_dir}/pointsman/dataplane.run"), PATIENCE, "the dataplane runs")
-        return _memory_mb(self._pid(DATAPLANE))
+        return machine.memory_mb(self._pid(DATAPLANE))
 
     def _table(self, figures: Figures) -> None:
         """The dataplane takes all memory at its start; what it takes for Routes is the difference to one without. It
@@ -240,7 +220,7 @@ class Run:
         empty = self._start_dataplane(1)
         self.programs.stop(DATAPLANE)
         figures.table_mb = self._start_dataplane(len(CLUSTERS) * figures.routes + SPARE) - empty
-        _prefer_worker(self._pid(DATAPLANE))
+        machine.prefer_worker(self._pid(DATAPLANE))
 
     def _start_control(self, figures: Figures) -> float:
         """Seconds until the workers have everything."""
@@ -252,20 +232,20 @@ class Run:
     def _first(self, figures: Figures) -> None:
         figures.first_seconds = self._start_control(figures)
         pid = self._pid(CONTROL)
-        figures.first_cpu = _cpu_seconds(pid)
+        figures.first_cpu = machine.cpu_seconds(pid)
         figures.held_up.append(self.balancer.held_up_us())
-        figures.control_mb = _memory_mb(pid)
+        figures.control_mb = machine.memory_mb(pid)
 
     def _changes(self, figures: Figures) -> None:
         """Weights at a fixed rate, each of another Route."""
         made: list[float] = []
         pid = self._pid(CONTROL)
         with Watcher() as watcher:
-            before, cpu, begin = watcher.count(), _cpu_seconds(pid), time.monotonic()
+            before, cpu, begin = watcher.count(), machine.cpu_seconds(pid), time.monotonic()
             for cluster in CLUSTERS:
                 made += _change(apis.standin(self.run_dir, cluster), figures.routes)
                 await_true(lambda: watcher.count() >= before + len(made), PATIENCE, "the changes are applied")
-            figures.changes_cpu = (_cpu_seconds(pid) - cpu) / (time.monotonic() - begin)
+            figures.changes_cpu = (machine.cpu_seconds(pid) - cpu) / (time.monotonic() - begin)
         if watcher.seen[-1][1] != before + len(made):
             raise VoidError(f"{len(made)} changes were made, the workers applied {watcher.seen[-1][1] - before}: "
                             "something else changed meanwhile")
@@ -276,7 +256,7 @@ class Run:
                 when, applied = next(seen)
             figures.latencies.append(when - moment)
         figures.held_up.append(self.balancer.held_up_us())
-        figures.control_peak_mb = _memory_mb(pid, "VmHWM")
+        figures.control_peak_mb = machine.memory_mb(pid, "VmHWM")
 
     def _again(self, figures: Figures) -> None:
         """Control is killed and starts with what it has saved: a full table while the worker has one."""

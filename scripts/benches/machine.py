@@ -78,6 +78,30 @@ def seconds_of_others(ours: set[int]) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
+def memory_mb(pid: int, key: str = "VmRSS") -> float:
+    """A figure of a process's memory, as /proc names it."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith(f"{key}:")) / 1024
+
+
+def cpu_seconds(pid: int) -> float:
+    """The processor time that a process has had so far, in the kernel's ticks of 10 ms."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+        words = file.read().rsplit(")", 1)[1].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def prefer_worker(pid: int) -> None:
+    """Gives the dataplane's worker real-time priority. It sleeps when there is nothing to do, so that everything else
+    on its core goes on."""
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/comm", encoding="ascii") as file:
+            if "worker" in file.read():
+                os.sched_setscheduler(int(thread), os.SCHED_FIFO, os.sched_param(1))
+                return
+    raise OSError("the dataplane has no thread of a worker")
+
+
 def describe() -> str:
     """The machine in some words."""
     with open("/proc/cpuinfo", encoding="utf-8") as file:

@@ -16,7 +16,9 @@ sys.path.insert(0, f"{_ROOT}/tests")
 
 from apiserver import client, samples  # noqa: E402  pylint: disable=wrong-import-position
 
-WEIGHTS = {"app1.ch": (10, 80), "app1.localhost": (10, 80), names.PASSTHROUGH: (50, 50)}  # ose1, ose2
+# ose1, ose2; the spare cluster's Routes have none
+WEIGHTS: dict[str, tuple[int | None, ...]] = {
+    "app1.ch": (10, 80, None), "app1.localhost": (10, 80, None), names.PASSTHROUGH: (50, 50, None)}
 NAMESPACE = "shop"
 BORN = "2026-01-02T03:04:05Z"  # of everything that is there from the beginning
 
@@ -56,6 +58,8 @@ def pods(cluster: names.Cluster) -> list[dict]:
 def first_objects(index: int, cluster: names.Cluster) -> dict:
     """What the cluster has when the demo begins."""
     hosts = [*names.EDGE_ROUTES, *cluster.only, names.PASSTHROUGH]
+    if cluster is names.SPARE_CLUSTER:
+        hosts.remove(names.FORGOTTEN)
     routes = [route(host, WEIGHTS[host][index] if host in WEIGHTS else None) for host in hosts]
     return {"routes": routes, "pods": pods(cluster)}
 
@@ -89,9 +93,15 @@ def prepare(run_dir: str, bookmark_seconds: float = 60.0) -> list[Service]:
             for index, cluster in enumerate(names.CLUSTERS)]
 
 
-def await_answering(run_dir: str, seconds: float = 15.0) -> None:
+def prepare_spare(run_dir: str) -> Service:
+    """The same for the spare cluster."""
+    cluster = names.SPARE_CLUSTER
+    return service(run_dir, cluster, first_objects(names.ALL_CLUSTERS.index(cluster), cluster))
+
+
+def await_answering(run_dir: str, clusters: tuple[names.Cluster, ...] = names.CLUSTERS, seconds: float = 15.0) -> None:
     """Waits until every API server answers."""
-    for cluster in names.CLUSTERS:
+    for cluster in clusters:
         api = standin(run_dir, cluster)
         await_true(api.state, seconds, f"the API server of {cluster.name} answers")
         api.close()

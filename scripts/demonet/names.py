@@ -10,7 +10,8 @@ EDGE = "pm-edge"
 SWITCH = "pm-switch"  # only the bridge that joins the edge's south port and the two clusters
 OSE1 = "pm-ose1"
 OSE2 = "pm-ose2"
-NAMESPACES = (CLIENT, EDGE, SWITCH, OSE1, OSE2)
+OSE3 = "pm-ose3"  # not always there, see SPARE_CLUSTER
+NAMESPACES = (CLIENT, EDGE, SWITCH, OSE1, OSE2, OSE3)
 
 VIP = "198.51.100.10"
 EDGE_NORTH = "198.51.100.1"
@@ -36,7 +37,7 @@ class Cluster:
     namespace: str
     hosts: tuple[str, ...]
     api: str  # address of its API server
-    only: tuple[str, ...]  # names, exact or wildcard, that no other cluster serves
+    only: tuple[str, ...]  # names, exact or wildcard, that not every cluster serves
     colour: str
 
     @property
@@ -50,11 +51,15 @@ CLUSTERS = (
     Cluster("ose2", OSE2, ("203.0.113.21", "203.0.113.22"), "203.0.113.20", ("only2.ch",), "#d9480f"),
 )
 HOSTS = tuple(address for cluster in CLUSTERS for address in cluster.hosts)
+# Built, but not told to pointsman: the successor of ose1. One Route of ose1 has been forgotten there.
+SPARE_CLUSTER = Cluster("ose3", OSE3, ("203.0.113.31", "203.0.113.32"), "203.0.113.30", CLUSTERS[0].only, "#2b8a3e")
+FORGOTTEN = "*.wild.ch"
+ALL_CLUSTERS = (*CLUSTERS, SPARE_CLUSTER)
 
 
 def cluster_of(host: str) -> Cluster:
     """The cluster of a router host's address."""
-    return next(cluster for cluster in CLUSTERS if host in cluster.hosts)
+    return next(cluster for cluster in ALL_CLUSTERS if host in cluster.hosts)
 
 
 def worker_core() -> int:

@@ -3,6 +3,8 @@
     pm-client --(edge)--------(north)-- pm-edge --(south)--------(edge)-- pm-switch --(ose1)-- pm-ose1
     198.51.100.2/24      198.51.100.1/24, VIP   203.0.113.1/24            bridge      (ose2)-- pm-ose2
 
+A spare cluster, pm-ose3, is joined to the bridge in the same way when add_cluster() is told so.
+
 The edge's ports are ends of veth pairs, as AF_XDP wants them. The bridge has a namespace of its own, so that it is
 neither in the edge's tables nor in those of a router host.
 """
@@ -81,8 +83,7 @@ def _link(end: tuple[str, str], peer: tuple[str, str]) -> None:
 def _switch() -> None:
     _ip(names.SWITCH, "link add bridge type bridge stp_state 0 forward_delay 0 mcast_snooping 0")
     _plain_frames(names.SWITCH, "bridge")
-    for port in ("edge", *(cluster.name for cluster in names.CLUSTERS)):
-        _ip(names.SWITCH, f"link set {port} master bridge")
+    _ip(names.SWITCH, "link set edge master bridge")
     _ip(names.SWITCH, "link set bridge up")
 
 
@@ -97,23 +98,31 @@ def _addresses() -> None:
     # Local, so that Linux answers ARP for the addresses from which the balancer speaks to the router hosts.
     _ip(names.EDGE, f"route add local {names.SOURCE_POOL} dev lo")
     run("ip", "netns", "exec", names.EDGE, "sysctl", "-qw", "net.ipv4.ip_forward=1")
-    for cluster in names.CLUSTERS:
-        for host in (*cluster.hosts, cluster.api):
-            _ip(cluster.namespace, f"addr add {host}/24 dev eth0")
-        _ip(cluster.namespace, f"route add default via {names.EDGE_SOUTH}")
+
+
+def add_cluster(cluster: names.Cluster) -> None:
+    """The namespace of a cluster with its addresses, joined to the bridge. One that is there stays as it is."""
+    if cluster.namespace in existing():
+        return
+    _namespace(cluster.namespace)
+    _link((cluster.namespace, "eth0"), (names.SWITCH, cluster.name))
+    _ip(names.SWITCH, f"link set {cluster.name} master bridge")
+    for host in (*cluster.hosts, cluster.api):
+        _ip(cluster.namespace, f"addr add {host}/24 dev eth0")
+    _ip(cluster.namespace, f"route add default via {names.EDGE_SOUTH}")
 
 
 def up() -> None:
     """Makes the network; anything left of an earlier one is removed first."""
     down()
-    for name in names.NAMESPACES:
+    for name in (names.CLIENT, names.EDGE, names.SWITCH):
         _namespace(name)
     _link((names.EDGE, "north"), (names.CLIENT, "edge"))
     _link((names.EDGE, "south"), (names.SWITCH, "edge"))
-    for cluster in names.CLUSTERS:
-        _link((cluster.namespace, "eth0"), (names.SWITCH, cluster.name))
     _switch()
     _addresses()
+    for cluster in names.CLUSTERS:
+        add_cluster(cluster)
 
 
 def processes() -> list[int]:

@@ -143,7 +143,7 @@ def make_certificates(directory: str) -> None:
     if os.path.exists(f"{directory}/complete"):
         return
     make_authority(directory)
-    for cluster in names.CLUSTERS:
+    for cluster in names.ALL_CLUSTERS:
         make_certificate(directory, cluster.name, f"/O={cluster.name}/CN={cluster.terminated[0]}", cluster.terminated)
         make_certificate(directory, f"{cluster.name}-passthrough", f"/O={cluster.name}/CN={names.PASSTHROUGH}",
                          (names.PASSTHROUGH,))
@@ -219,11 +219,11 @@ def await_healthy(hosts: tuple[str, ...], seconds: float = 15.0) -> None:
         await_true(lambda: healthy(host), seconds, f"router host {host} is ready")
 
 
-def prepare(run_dir: str) -> list[Service]:
+def prepare(run_dir: str, clusters: tuple[names.Cluster, ...] = names.CLUSTERS) -> list[Service]:
     """Writes all that the clusters need under `run_dir` and returns their programs, applications first."""
     make_certificates(f"{run_dir}/certs")
     services: list[Service] = []
-    for cluster in names.CLUSTERS:
+    for cluster in clusters:
         directory = _write_application(run_dir, cluster)
         cores = names.other_cores()
         services.append(Service(f"app-{cluster.name}",
@@ -232,7 +232,8 @@ def prepare(run_dir: str) -> list[Service]:
         services.append(Service(f"bytes-{cluster.name}",
                                 [sys.executable, ENTRY, "app", "127.0.0.1", "8099"],
                                 cluster.namespace, cores))
-    for host in names.HOSTS:
-        _write_router(run_dir, names.cluster_of(host), host)
-        services.append(router_service(run_dir, host))
+    for cluster in clusters:
+        for host in cluster.hosts:
+            _write_router(run_dir, cluster, host)
+            services.append(router_service(run_dir, host))
     return services

@@ -7,7 +7,7 @@ import argparse
 from . import apis, names
 from .apis import NAMESPACE, client, samples
 
-CLUSTERS = {cluster.name: cluster for cluster in names.CLUSTERS}
+CLUSTERS = {cluster.name: cluster for cluster in names.ALL_CLUSTERS}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,5 +1,5 @@
-"""The program `pointsman` as an operator uses it: a cluster is built beside the old one and takes over its
-applications, command by command, while clients come; drains that are waited for; the live view on a terminal."""
+"""The program `pointsman` as an operator uses it: drains that are waited for, changes that somebody else has made
+meanwhile, the live view on a terminal. A whole migration is in test_migration.py."""
 
 from __future__ import annotations
 
@@ -13,22 +13,14 @@ import signal
 import struct
 import subprocess
 import termios
-import threading
-import time
 from typing import Any
 
 import traffic
-from demonet import balancer, names
-from demonet.client import fetch
+from demonet import names
 from demonet.supervisor import await_true
 from rig import Rig
-from scale import scale
-from watched import STEADY, begin, name, route
 
-OSE1, OSE2 = names.CLUSTERS
-APP = name(1)
 DONE, FAILED, LATE = 0, 1, 2  # exit statuses
-STEPS = (1, 10, 50, 100)
 
 
 def pointsman(rig: Rig, *words: str, status: int = DONE, timeout: float = 90) -> str:
@@ -42,74 +34,6 @@ def pointsman(rig: Rig, *words: str, status: int = DONE, timeout: float = 90) ->
 def answer(rig: Rig, *words: str) -> Any:
     """The API's answer to a command."""
     return json.loads(pointsman(rig, *words, "--json"))
-
-
-def planned(rig: Rig, host: str = APP) -> dict[str, float]:
-    """cluster -> planned share"""
-    clusters = answer(rig, "route", "show", host)["route"]["clusters"]
-    return {one["cluster"]: one["planned_share"] for one in clusters}
-
-
-def add_second(rig: Rig) -> None:
-    """The cluster v2, known by its API, staged."""
-    watch = balancer.watched_cluster(rig.run_dir, OSE2)["watch"]
-    pointsman(rig, "cluster", "add", "v2", "--api", watch["server"], "--token-file", watch["token_file"], "--ca",
-              watch["ca_file"], "--state", "staged", "--wait")
-
-
-def is_good(rig: Rig, *words: str) -> bool:
-    """Does the command end well?"""
-    return rig.run(names.EDGE, f"{rig.build}/control/cli/pointsman", *words, check=False).returncode == DONE
-
-
-def close_later(held: traffic.Held, seconds: float) -> None:
-    """Ends a connection while a command waits for that."""
-    timer = threading.Timer(seconds, held.close)
-    timer.daemon = True
-    timer.start()
-
-
-def test_migration(rig: Rig) -> None:
-    """A new cluster is added staged, compared, probed, activated, takes 1, 10, 50, 100 %, and the old one is
-    drained and removed, under load; no client sees an error, and what comes is what was planned."""
-    begin(rig, one=[route(APP, weight=100)], two=[route(APP)])
-    count = scale("shifted_connections")
-    pointsman(rig, "cluster", "remove", "ose2", "--force")
-    pointsman(rig, "revision", "save", "before-v2")
-    with traffic.Load(APP, threads=2, rate=100) as load:
-        add_second(rig)
-        await_true(lambda: is_good(rig, "cluster", "check", "v2"), 15, "v2 is good")
-        assert planned(rig) == {"ose1": 100, "v2": 0}
-        pointsman(rig, "cluster", "activate", "v2", "--wait")
-        assert planned(rig) == {"ose1": 100, "v2": 0}, "activation moves no share"
-        assert STEADY[0] in pointsman(rig, "diff", "ose1", "v2", status=FAILED)
-        pointsman(rig, "diff", "ose1", "v2", "--search", APP)
-        assert pointsman(rig, "probe", "v2", APP).count(" 200 ") == len(OSE2.hosts)
-        assert "goes to cluster ose1" in pointsman(rig, "explain", APP, "--from", "198.18.0.7")
-        for percent in STEPS:
-            plan = pointsman(rig, "shift", APP, "--to", "v2", "--percent", str(percent), "--plan")
-            assert f"v2 {percent}%" in plan and "nothing was done" in plan, plan
-            pointsman(rig, "shift", APP, "--to", "v2", "--percent", str(percent), "--reason", "CHG1", "--wait")
-            assert planned(rig) == {"ose1": 100 - percent, "v2": percent}
-            seen = traffic.Load(APP, count=count, seed=percent).run()
-            share = 100 * sum(seen.routers[host] for host in OSE2.hosts) / count
-            # The other load takes turns, too; some connections are more than half a point of a short run.
-            assert not seen.errors and abs(share - percent) <= max(0.5, 800 / count), (percent, share, seen)
-        begun = time.monotonic()
-        pointsman(rig, "rollback", APP)
-        clusters = {fetch(APP).field("cluster") for _ in range(20)}
-        assert time.monotonic() - begun < 1 and clusters == {"ose1", "ose2"}, clusters
-        pointsman(rig, "shift", APP, "--to", "v2", "--percent", "100", "--wait")
-        held = traffic.Held(STEADY[0])
-        close_later(held, 2)
-        drained = pointsman(rig, "cluster", "drain", "ose1", "--timeout", "60s", "--wait")
-        assert re.search(rf"left, oldest \d+s, closed in \w+: .*{re.escape(STEADY[0])} \d", drained), drained
-        assert "ose1: 0 connections left" in drained
-        assert "nothing was done" in pointsman(rig, "cluster", "remove", "ose1", "--plan")
-        pointsman(rig, "cluster", "remove", "ose1")
-    assert not load.result.errors and load.result.requests > 0, load.result
-    assert "CHG1" in pointsman(rig, "events", "--route", APP)
-    assert [one["name"] for one in answer(rig, "clusters")["clusters"]] == ["v2"]
 
 
 def test_a_drain_whose_time_is_over(rig: Rig) -> None:

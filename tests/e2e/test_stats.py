@@ -273,6 +273,22 @@ def test_events(rig: Rig) -> None:
     assert rig.get("/api/v1/events")["last"] >= event["id"]
 
 
+def test_json_log(rig: Rig) -> None:
+    """With log.format json each line of both programs is a JSON object, and events have their fields."""
+    rig.start({"log": {"format": "json"}}, fresh=True)
+    status, _ = rig.api("PUT", "/api/v1/routes/app1.ch/clusters/ose1/weight?reason=%22%0a%ff%3Cb%3E", {"weight": 9})
+    assert status == 200
+    lines = {name: [json.loads(line) for line in rig.log(name).splitlines() if line.startswith("{")]
+             for name in (DATAPLANE, CONTROL)}
+    for name, program in ((DATAPLANE, "pointsman-dataplane"), (CONTROL, "pointsman-control")):
+        started = [line for line in lines[name] if line["program"] == program]
+        assert len(started) >= 3, (name, lines[name])
+        assert all({"at", "level", "program", "text"} <= set(line) for line in started), started
+    changes = [line for line in lines[CONTROL] if line.get("name") == "app1.ch" and "reason" in line]
+    assert len(changes) == 1 and changes[0]["object"] == "route" and changes[0]["revision"] == 2, changes
+    assert changes[0]["who"].startswith("loopback@") and "<b>" in changes[0]["reason"], changes
+
+
 def test_stream(rig: Rig) -> None:
     """Hello with the past, a tick each second with the numbers of the API, events at once, a route on demand."""
     rig.start()

@@ -1,5 +1,4 @@
-/* A scrape of a control with a dataplane that is only memory. Run with a file name, it writes the scrape there, so that
- * other parsers can look at it. */
+/* A scrape of a control with a dataplane that is only memory. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -240,20 +239,7 @@ static void the_accept_field_chooses(void **state)
 	assert_false(metrics_prefer_openmetrics("application/openmetrics-text;q=0"));
 }
 
-/* For the eyes of other parsers. */
-static int write_scrape(const char *path, bool openmetrics)
-{
-	setup(NULL);
-	appear();
-	char *text = scrape(openmetrics, METRICS_ROUTES_ALL, 65536);
-	FILE *file = fopen(path, "w");
-	bool good = file && fputs(text, file) >= 0 && fclose(file) == 0;
-	free(text);
-	teardown(NULL);
-	return good ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
-int main(int argc, char **argv)
+int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(everything_of_the_state_is_there, setup, teardown),
@@ -264,7 +250,5 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(the_accept_field_chooses),
 	};
 
-	if (argc == 3)
-		return write_scrape(argv[2], strcmp(argv[1], "openmetrics") == 0);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
