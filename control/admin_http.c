@@ -387,6 +387,9 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 		take_body(exchange, data, count);
 		return MHD_YES;
 	}
+	/* Nothing begins any more: nobody would resume what waits, nor close a WebSocket. */
+	if (exchange->http->stopping && !exchange->refused && !exchange->replied)
+		refuse(exchange, api_problem(503, "pointsman-control ends or starts again: try again"));
 	if (!exchange->refused && !exchange->replied && !handle(exchange, method, path))
 		return MHD_YES;
 	return send_reply(exchange);

@@ -57,7 +57,9 @@ struct endpoint_table {
 	unsigned count;
 };
 
-extern const struct endpoint_table api_access_table, api_config_table, api_status_table, api_cluster_table, api_host_table, api_cluster_state_table, api_system_table, api_diff_table, api_route_table, api_shift_table, api_traffic_table, api_stats_table;
+extern const struct endpoint_table api_access_table, api_config_table, api_status_table, api_cluster_table,
+    api_host_table, api_cluster_state_table, api_system_table, api_diff_table, api_route_table, api_shift_table,
+    api_traffic_table, api_stats_table;
 
 /* ---- reading a call ---- */
 

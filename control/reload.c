@@ -153,7 +153,9 @@ void reload_begin(struct reload *reload, bool dry_run, const struct actor *actor
 	snprintf(reload->reason, sizeof(reload->reason), "%s", actor->reason ? actor->reason : "");
 	reload->done = done;
 	reload->context = context;
-	if (control->shared)
-		kill(dataplane_link_pid(control->link), SIGHUP);
+	/* 0, when it has just ended, would be our whole process group. */
+	pid_t pid = control->shared ? dataplane_link_pid(control->link) : 0;
+	if (pid > 0)
+		kill(pid, SIGHUP);
 	look(reload);
 }

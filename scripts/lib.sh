@@ -12,7 +12,8 @@ HUGEPAGES_NR=/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages
 PACKAGES_BUILD=(gcc libc6-dev meson ninja-build pkg-config clang llvm libdpdk-dev libbpf-dev libelf-dev libjansson-dev libyaml-dev
 	libmicrohttpd-dev libgnutls28-dev libwslay-dev libjs-chart.js libcurl4-openssl-dev libmnl-dev libcmocka-dev zlib1g-dev)
 PACKAGES_DEMO=(python3 iproute2 ethtool procps util-linux curl openssl haproxy nginx-light)
-PACKAGES_TEST=(libclang-rt-dev nftables wrk dpdk-dev chromium chromium-driver python3-prometheus-client python3-selenium fonts-inter)
+PACKAGES_TEST=(libclang-rt-dev nftables wrk dpdk-dev chromium chromium-driver python3-jsonschema python3-prometheus-client
+	python3-selenium python3-yaml fonts-inter)
 PACKAGES_BENCH=(dpdk-dev wrk libnginx-mod-stream)
 
 say() {

@@ -232,7 +232,8 @@ def markdown(bench: Run) -> str:
             f"{_verdict(bench)}",
             f"Pages are WebSockets of one process beside control; 2 clusters, 4 router hosts. Load: {RATE:,} requests "
             f"per second on {CONNECTIONS} kept-alive connections. The worker has real-time priority and sleeps when "
-            f"idle, so bursts are short and a packet dear. {machine.describe()}."):
+            "idle, so bursts are short, and on veth sending is the kernel's whole way to the receiver: a packet is far "
+            f"dearer here than on a NIC. {machine.describe()}."):
         lines += textwrap.wrap(note, report.LINE, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
     return "\n".join(lines)
 

@@ -89,6 +89,10 @@ def test_live_connections_are_listed_oldest_first(rig: Rig) -> None:
             assert line["bytes_in"] > 0 and line["bytes_out"] > len(one.answer.body), line
         routes = {(one["route"], one["cluster"]): one["count"] for one in answer["by_route"]}
         assert routes["*.wild.ch", "ose1"] >= 1 and routes["only2.ch", "ose2"] >= 1, routes
+    # What has ended is not among them, though late segments of it are still translated.
+    await_true(lambda: connections(rig, "&client=198.18.0.1")["total"] == 0, 5, "the end is seen")
+    ended = connections(rig, "&client=198.18.0.1&state=lingering")
+    assert [one["state"] for one in ended["connections"]] == ["lingering"] and ended["total"] == 1, ended
 
 
 def test_filters_of_connections(rig: Rig) -> None:

@@ -227,7 +227,11 @@ def test_cluster_drained_taken_offline_and_back(rig: Rig) -> None:
     before = spread("app1.ch")
     assert set(before) == {"ose1", "ose2"}, before
     with held_on(OSE1.hosts[0], 2) as held:
-        answer = do(rig, "POST", "/api/v1/clusters/ose1/drain?reason=end", {})
+        refused = do(rig, "POST", "/api/v1/clusters/ose1/drain?reason=end", {}, 409)
+        assert refused["forceable"] and ONLY1 in refused["detail"], refused
+        planned = do(rig, "POST", "/api/v1/clusters/ose1/drain?dry_run=true", {})["plan"]
+        assert planned["refused"] and planned["level"] == "red" and ONLY1 in planned["notes"][0], planned
+        answer = do(rig, "POST", "/api/v1/clusters/ose1/drain?reason=end", {"force": True})
         red = {change["host"] for change in answer["plan"]["changes"] if change["level"] == "red"}
         assert red == set(OSE1.only), answer["plan"]
         assert answer["plan"]["active"] >= 2, answer["plan"]
@@ -241,6 +245,8 @@ def test_cluster_drained_taken_offline_and_back(rig: Rig) -> None:
     shown = rig.get("/api/v1/clusters/ose1/status")
     assert shown["state"] == "offline" and shown["active"] == 0, shown
     do(rig, "POST", "/api/v1/clusters/ose1/activate", {}, 409)
+    refused = do(rig, "DELETE", "/api/v1/clusters/ose1", None, 409)
+    assert refused["forceable"] and ONLY1 in refused["detail"], refused
     do(rig, "POST", "/api/v1/clusters/ose1/enable", {})
     await_applied(rig)
     assert set(spread("app1.ch")) == {"ose1", "ose2"}
@@ -254,7 +260,7 @@ def test_removal_is_refused_while_it_hurts(rig: Rig) -> None:
     with contextlib.closing(traffic.Held("only2.ch")) as held:
         do(rig, "PUT", "/api/v1/routes/only2.ch/clusters/ose2/weight", {"weight": 0})
         refused = do(rig, "DELETE", "/api/v1/clusters/ose2", None, 409)
-        assert "has 1 connections" in refused["detail"], refused
+        assert "has 1 connection." in refused["detail"], refused
         assert held.ask().status == 200
     do(rig, "DELETE", "/api/v1/clusters/ose2?force=true")
     await_true(lambda: fetch("only2.ch").status == 404, 5, "its routes are gone")
@@ -405,7 +411,8 @@ class Writer(threading.Thread):
             self.write("mode", mode, "POST", host_path(OSE1.hosts[0], mode), {})
             if number % 3 == 0:
                 state = ("drain", "enable")[number // 3 % 2]
-                self.write("state", state, "POST", f"/api/v1/clusters/ose2/{state}", {})
+                self.write("state", state, "POST", f"/api/v1/clusters/ose2/{state}",
+                           {"force": True} if state == "drain" else {})
 
     def write(self, what: str, value: Any, method: str, path: str, body: dict) -> None:
         """One write; without an answer it may have been done or not."""

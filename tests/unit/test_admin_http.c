@@ -409,6 +409,24 @@ static void at_the_end_nothing_comes_later(void **state)
 	api_later_answer(later, api_problem(200, "too late"));
 }
 
+/* A request that arrives when the loop has ended must not begin to wait: nobody would resume it. */
+static void at_the_end_nothing_new_begins(void **state)
+{
+	later = NULL;
+	client_open(&last);
+	client_send(&last, LATER, 20); /* the connection is known */
+	for (int i = 0; i < 5; i++)
+		event_loop_turn(loop, 2);
+	send(last.fd, LATER + 20, sizeof(LATER) - 1 - 20, MSG_NOSIGNAL);
+	admin_http_flush(http);
+	assert_false(has_later());
+	struct pollfd readable = {.fd = last.fd, .events = POLLIN};
+	assert_int_equal(poll(&readable, 1, 5000), 1);
+	client_receive(&last);
+	assert_int_equal(client_status(&last), 503);
+	close(last.fd);
+}
+
 /* ---- WebSockets ---- */
 
 static unsigned streams;
@@ -468,6 +486,25 @@ static void a_connection_becomes_a_websocket(void **state)
 		client_receive(&last);
 	}
 	assert_non_null(strstr(last.answer, "\x03\xe9")); /* 1001 */
+	close(last.fd);
+}
+
+static void at_the_end_nothing_becomes_a_websocket(void **state)
+{
+	static const char handshake[] =
+	    "GET /api/v1/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: "
+	    "Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+	const struct websocket_hub hub = {NULL, stream_opened, stream_message, stream_closed};
+	websockets_set_hub(control.websockets, &hub);
+	client_open(&last);
+	client_send(&last, handshake, 20);
+	for (int i = 0; i < 5; i++)
+		event_loop_turn(loop, 2);
+	send(last.fd, handshake + 20, sizeof(handshake) - 1 - 20, MSG_NOSIGNAL);
+	admin_http_flush(http);
+	assert_int_equal(streams, 0);
+	client_receive(&last);
+	assert_int_equal(client_status(&last), 503);
 	close(last.fd);
 }
 
@@ -569,7 +606,9 @@ int main(void)
 	    TEST(a_later_write_waits_for_the_workers_too),
 	    TEST(who_went_away_gets_no_later_answer),
 	    TEST(at_the_end_nothing_comes_later),
+	    TEST(at_the_end_nothing_new_begins),
 	    TEST(a_connection_becomes_a_websocket),
+	    TEST(at_the_end_nothing_becomes_a_websocket),
 	    TEST(every_answer_is_hardened),
 	    TEST(tags),
 	    TEST(heads_have_no_body),

@@ -5,6 +5,7 @@
 #include "control_fixture.h"
 #include "route_fixture.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define OSE1 "/api/v1/clusters/ose1"
@@ -61,7 +62,8 @@ static void a_staged_cluster_has_one_way_out(void **state)
 
 static void drained_offline_and_back(void **state)
 {
-	fixture_planned(true, "POST", OSE1 "/drain?dry_run=true", NULL);
+	fixture_planned(true, "POST", OSE1 "/drain?dry_run=true", "{'force': true}");
+	assert_null(fixture_at("plan.refused"));
 	assert_int_equal((int)fixture_number("plan.red"), 1); /* *.wild.ch is nowhere else */
 	assert_string_equal(fixture_text("plan.changes[0].host"), "*.wild.ch");
 	assert_string_equal(fixture_text("plan.changes[0].level"), "red");
@@ -70,7 +72,7 @@ static void drained_offline_and_back(void **state)
 	assert_string_equal(fixture_text("plan.changes[1].before[0].cluster"), "ose1");
 	assert_true(fixture_number("plan.changes[1].before[0].share") > 11.1);
 	assert_true(fixture_number("plan.changes[1].after[1].share") == 100);
-	fixture_written(true, "POST", OSE1 "/drain?reason=end", "{'timeout': '2h'}");
+	fixture_written(true, "POST", OSE1 "/drain?reason=end", "{'timeout': '2h', 'force': true}");
 	fixture_journal(
 	    "cluster_draining",
 	    "cluster ose1: draining (was active), default weight 100, new routes parked; what is left after 2h "
@@ -100,6 +102,35 @@ static void drained_offline_and_back(void **state)
 	assert_int_equal(weight_on("app1.ch", "ose1"), 1000);
 }
 
+static void assert_plan_is_refused(const char *why)
+{
+	assert_true(json_is_true(fixture_at("plan.refused")));
+	assert_true(json_is_true(fixture_at("plan.forceable")));
+	assert_string_equal(fixture_text("plan.level"), "red");
+	assert_non_null(strstr(fixture_text("plan.notes[0]"), why));
+}
+
+static void routes_without_a_cluster_need_force(void **state)
+{
+	static const char *const verbs[] = {"drain", "offline"};
+	for (unsigned i = 0; i < 2; i++) {
+		char path[100], dry[120];
+		snprintf(path, sizeof(path), OSE1 "/%s", verbs[i]);
+		snprintf(dry, sizeof(dry), "%s?dry_run=true", path);
+		fixture_refused(409, "1 route is served nowhere else and would be left without any cluster: *.wild.ch",
+		                "POST", path, NULL);
+		assert_true(json_is_true(fixture_at("forceable")));
+		fixture_planned(false, "POST", dry, NULL);
+		assert_plan_is_refused("served nowhere else");
+		assert_int_equal((int)fixture_number("plan.red"), 1);
+		fixture_written(true, "POST", path, "{'force': true}");
+		fixture_written(true, "POST", OSE1 "/enable", NULL);
+	}
+	/* With another cluster that serves it there is nothing to force. */
+	fixture_put("{'name': 'ose3', 'source': 'static', 'routes': [{'host': '*.wild.ch'}]}");
+	fixture_written(true, "POST", OSE1 "/drain", NULL);
+}
+
 static void wrong_calls(void **state)
 {
 	fixture_refused(404, "there is no cluster", "POST", "/api/v1/clusters/nix/drain", NULL);
@@ -111,14 +142,35 @@ static void wrong_calls(void **state)
 
 static void removal_is_refused_while_it_hurts(void **state)
 {
-	fixture_refused(409, "1 routes are served nowhere else and would be left without any cluster: *.wild.ch",
+	fixture_refused(409, "1 route is served nowhere else and would be left without any cluster: *.wild.ch",
 	                "DELETE", OSE1, NULL);
-	fixture_refused(409, "served nowhere else", "DELETE", OSE1 "?dry_run=true", NULL);
+	assert_true(json_is_true(fixture_at("forceable")));
+	fixture_planned(false, "DELETE", OSE1 "?dry_run=true", NULL);
+	assert_plan_is_refused("served nowhere else");
 	fixture_refused(400, "force must be true or false", "DELETE", OSE1 "?force=yes", NULL);
 	fixture_planned(true, "DELETE", OSE1 "?dry_run=true&force=true", NULL);
 	fixture_written(true, "DELETE", OSE1 "?force=true&reason=gone", NULL);
 	fixture_journal("cluster_removed", "cluster ose1: removed", "gone");
 	fixture_written(true, "DELETE", "/api/v1/clusters/ose2?force=true", NULL);
+}
+
+/* What its weights are while it gets no connections, or were set to before, says nothing. */
+static void removal_of_a_drained_cluster_is_refused_too(void **state)
+{
+	fixture_written(true, "PUT", "/api/v1/routes/*.wild.ch/clusters/ose1/weight", "{'weight': 0}");
+	fixture_planned(true, "DELETE", OSE1 "?dry_run=true", NULL); /* its operator wants it to have nothing */
+	fixture_written(true, "DELETE", "/api/v1/routes/*.wild.ch/clusters/ose1/weight", NULL);
+	static const char *const verbs[] = {"drain", "offline"};
+	for (unsigned i = 0; i < 2; i++) {
+		char path[100];
+		snprintf(path, sizeof(path), OSE1 "/%s", verbs[i]);
+		fixture_written(true, "POST", path, "{'force': true}");
+		fixture_refused(409, "left without any cluster: *.wild.ch. Serve", "DELETE", OSE1, NULL);
+		fixture_planned(false, "DELETE", OSE1 "?dry_run=true", NULL);
+		assert_plan_is_refused("*.wild.ch");
+		assert_string_equal(fixture_text("plan.changes[0].host"), "*.wild.ch");
+	}
+	fixture_written(true, "DELETE", OSE1 "?force=true", NULL);
 }
 
 static void a_parked_route_takes_over_after_a_removal(void **state)
@@ -160,6 +212,8 @@ int main(void)
 	    TEST(drained_offline_and_back),
 	    TEST(wrong_calls),
 	    TEST(removal_is_refused_while_it_hurts),
+	    TEST(removal_of_a_drained_cluster_is_refused_too),
+	    TEST(routes_without_a_cluster_need_force),
 	    TEST(a_parked_route_takes_over_after_a_removal),
 	    TEST(plans_of_puts),
 	};

@@ -83,7 +83,15 @@ static void the_last_one_is_kept(void **state)
 	fixture_written(true, "POST", R1 "/drain", NULL);
 	fixture_refused(409, "is the last router host of cluster ose1 that gets new connections", "POST", R2 "/drain",
 	                NULL);
-	fixture_refused(409, "{\"force\": true}", "POST", R2 "/disable?dry_run=true", NULL);
+	assert_true(json_is_true(fixture_at("forceable")));
+	fixture_planned(false, "POST", R2 "/disable?dry_run=true", NULL);
+	assert_true(json_is_true(fixture_at("plan.refused")));
+	assert_true(json_is_true(fixture_at("plan.forceable")));
+	assert_string_equal(fixture_text("plan.level"), "red");
+	assert_non_null(strstr(fixture_text("plan.notes[0]"), "{\"force\": true}"));
+	assert_int_equal((int)fixture_number("plan.red"), 1);
+	assert_string_equal(fixture_text("plan.changes[0].notes[1]"),
+	                    "cluster ose1 has it, but is without a router host that gets new connections");
 	fixture_written(true, "POST", R2 "/drain", "{'force': true}");
 	fixture_written(true, "POST", R2 "/disable", NULL); /* it is out already */
 	fixture_written(true, "POST", R1 "/enable", NULL);
@@ -92,7 +100,7 @@ static void the_last_one_is_kept(void **state)
 	fixture_health("ose1", HEALTH_DOWN);
 	fixture_refused(409, "last router host", "POST", R1 "/drain", NULL);
 	/* Without new connections there is nothing to lose. */
-	fixture_written(true, "POST", "/api/v1/clusters/ose1/drain", NULL);
+	fixture_written(true, "POST", "/api/v1/clusters/ose1/drain", "{'force': true}");
 	fixture_written(true, "POST", R1 "/drain", NULL);
 }
 

@@ -1,5 +1,6 @@
 /* api_shift: shifts of one route and of many, rollbacks, each refusal, dry runs and revisions. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "control/revisions.h"
@@ -93,6 +94,8 @@ static void red_is_refused_unless_forced(void **state)
 	assert_string_equal(fixture_text("plan.changes[0].level"), "red");
 	fixture_planned(false, "POST", SHIFT "?dry_run=true", "{'to':'ose2','percent':1}");
 	assert_true(fixture_number("plan.red") == 1);
+	assert_true(json_is_true(fixture_at("plan.refused")));
+	assert_true(json_is_true(fixture_at("plan.forceable")));
 	fixture_planned(true, "POST", SHIFT "?dry_run=true", "{'to':'ose2','percent':1,'force':true}");
 	fixture_written(true, "POST", SHIFT, "{'to':'ose2','percent':1,'force':true}");
 	fixture_written(false, "POST", SHIFT, "{'to':'ose2','percent':1}"); /* as it is */
@@ -104,6 +107,71 @@ static void the_impossible_is_refused_always(void **state)
 	                "{'to':'ose2','percent':1,'force':true}");
 	fixture_refused(409, "no other cluster has a weight above 0 here", "POST", "/api/v1/routes/app3.ch/shift",
 	                "{'to':'ose1','percent':1,'force':true}");
+}
+
+/* Nobody has a weight but the cluster that gets less: the only other one that can takes the rest. */
+static void the_rest_has_one_heir(void **state)
+{
+	fixture_written(true, "POST", SHIFT, "{'to':'ose1','percent':90}");
+	assert_int_equal(weight("app1.ch", "ose1"), 9000);
+	assert_int_equal(weight("app1.ch", "ose2"), 1000);
+	assert_string_equal(fixture_text("plan.changes[0].level"), "yellow");
+	assert_string_equal(fixture_text("plan.changes[0].notes[0]"),
+	                    "the other 10 % go to cluster ose2, the only other one that can take them");
+	fixture_health("ose2", HEALTH_DOWN);
+	fixture_refused(409, "no other cluster has a weight above 0 here", "POST", "/api/v1/routes/app2.ch/shift",
+	                "{'to':'ose1','percent':90}");
+	fixture_health("ose2", HEALTH_UP);
+	fixture_put("{'name':'ose3','source':'static','hosts':[{'name':'r1','address':'203.0.113.31'}],"
+	            "'routes':[{'host':'app2.ch','weight':0}]}");
+	fixture_health("ose3", HEALTH_UP);
+	fixture_refused(409, "the other 10 % could go to ose2, ose3: say which by shift --to ose2 --percent 10", "POST",
+	                "/api/v1/routes/app2.ch/shift", "{'to':'ose1','percent':90}");
+	assert_null(fixture_at("forceable"));
+	fixture_pair("app2.ch", "ose3")->http = false; /* other listeners: it is none */
+	fixture_written(true, "POST", "/api/v1/routes/app2.ch/shift", "{'to':'ose1','percent':90}");
+	assert_int_equal(weight("app2.ch", "ose2"), 1000);
+	assert_int_equal(weight("app2.ch", "ose3"), 0);
+}
+
+static void single_weights_have_a_plan(void **state)
+{
+	fixture_planned(true, "PUT", "/api/v1/routes/app1.ch/clusters/ose2/weight?dry_run=true", "{'weight':25}");
+	assert_int_equal((int)fixture_number("plan.routes"), 1);
+	assert_int_equal(weight("app1.ch", "ose2"), -1);
+	fixture_written(true, "PUT", "/api/v1/routes/app1.ch/clusters/ose2/weight", "{'weight':25}");
+	assert_string_equal(fixture_text("plan.changes[0].host"), "app1.ch");
+	assert_string_equal(fixture_text("plan.changes[0].level"), "green");
+	assert_true(fixture_number("plan.changes[0].before[1].share") == 0);
+	assert_true(fixture_number("plan.changes[0].after[1].weight") == 25);
+	assert_true(fixture_number("plan.changes[0].after[1].share") == 20);
+	fixture_written(true, "DELETE", "/api/v1/routes/app1.ch/clusters/ose2/weight", NULL);
+	assert_true(fixture_number("plan.changes[0].after[1].share") == 0);
+	fixture_planned(true, "PUT", "/api/v1/routes/app1.ch/clusters/ose1/weight?dry_run=true", "{'weight':0}");
+	assert_string_equal(fixture_text("plan.changes[0].level"), "red");
+	assert_non_null(strstr(fixture_text("plan.changes[0].notes[0]"), "would be left for it on http"));
+}
+
+static void a_long_plan_says_how_much_more(void **state)
+{
+	json_t *routes = json_array(), *first = NULL;
+	for (int i = 0; i < 1003; i++) {
+		char name[20];
+		snprintf(name, sizeof(name), "many%d.ch", i);
+		json_array_append_new(routes, json_pack("{s:s}", "host", name));
+	}
+	first = json_pack("{s:s, s:O}", "source", "static", "routes", routes);
+	char *body = json_dumps(first, 0);
+	fixture_written(true, "PUT", "/api/v1/clusters/m1", body);
+	assert_int_equal((int)fixture_number("plan.more"), 3);
+	fixture_written(true, "PUT", "/api/v1/clusters/m2", body);
+	fixture_planned(true, "POST", "/api/v1/clusters/m1/shift?dry_run=true",
+	                "{'to':'m2','percent':10,'force':true}");
+	assert_int_equal((int)json_array_size(fixture_at("plan.changes")), 1000);
+	assert_int_equal((int)fixture_number("plan.more"), 3);
+	free(body);
+	json_decref(first);
+	json_decref(routes);
 }
 
 static void all_at_once(void **state)
@@ -171,7 +239,7 @@ static void all_red(void **state)
 static void by_revision(void **state)
 {
 	fixture_if_match = "\"99\"";
-	fixture_refused(412, "If-Match", "POST", SHIFT, "{'to':'ose2','percent':10}");
+	fixture_refused(412, "If-Match is \"99\", but the revision is", "POST", SHIFT, "{'to':'ose2','percent':10}");
 	fixture_refused(412, "If-Match", "POST", ALL, "{'to':'ose2','percent':10}");
 	fixture_refused(412, "If-Match", "POST", ROLLBACK, NULL);
 	fixture_if_match = "*";
@@ -187,6 +255,9 @@ int main(void)
 	    TEST(wrong_bodies),
 	    TEST(red_is_refused_unless_forced),
 	    TEST(the_impossible_is_refused_always),
+	    TEST(the_rest_has_one_heir),
+	    TEST(single_weights_have_a_plan),
+	    TEST(a_long_plan_says_how_much_more),
 	    TEST(all_at_once),
 	    TEST(some_of_them),
 	    TEST(red_ones_are_left_out),

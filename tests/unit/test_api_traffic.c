@@ -58,7 +58,9 @@ static void connections_are_listed(void **state)
 	uint32_t query;
 	reply = traffic_call("GET", "/api/v1/connections?cluster=ose1&min_age=90&limit=1", NULL);
 	assert_non_null(reply.later);
-	assert_int_equal(traffic_asked(MESSAGE_CONNECTIONS, 0, &query)->connections.min_age, 90000);
+	const struct message *asked = traffic_asked(MESSAGE_CONNECTIONS, 0, &query);
+	assert_int_equal(asked->connections.min_age, 90000);
+	assert_int_equal(asked->connections.states, (1 << RECORD_LINGERING) - 1); /* the last one */
 	struct record older = traffic_connection(1, "app1.ch"), younger = traffic_connection(2, "app1.ch");
 	older.connection.age = 200000;
 	younger.connection.age = 100000;
@@ -84,7 +86,19 @@ static void wrong_queries_of_connections(void **state)
 	refused(400, "limit", "GET", "/api/v1/connections?limit=x", NULL);
 	refused(400, "query.client", "GET", "/api/v1/connections?client=\xff", NULL);
 	refused(400, "query parameter", "GET", "/api/v1/connections?routes=a", NULL);
+	refused(400, "state must be one of", "GET", "/api/v1/connections?state=open", NULL);
 	assert_null(fake_link_message(MESSAGE_CONNECTIONS, 0));
+}
+
+static void those_of_a_state(void **state)
+{
+	uint32_t query;
+	reply = traffic_call("GET", "/api/v1/connections?state=lingering", NULL);
+	assert_int_equal(traffic_asked(MESSAGE_CONNECTIONS, 0, &query)->connections.states, 1 << RECORD_LINGERING);
+	traffic_end_query(0, query, 0, 0);
+	traffic_end_query(1, query, 0, 0);
+	reply = traffic_await(reply);
+	assert_int_equal(traffic_number(is(200), "total"), 0);
 }
 
 static void a_silent_dataplane_is_said(void **state)
@@ -101,6 +115,7 @@ static void connections_are_closed(void **state)
 	                     "{'cluster': 'ose2', 'client': '192.0.2.0/24'}");
 	assert_non_null(reply.later);
 	assert_int_equal(traffic_asked(MESSAGE_CONNECTIONS, 0, &query)->connections.action, CONNECTIONS_CLOSE);
+	assert_int_equal(traffic_asked(MESSAGE_CONNECTIONS, 0, &query)->connections.states, 0);
 	traffic_end_query(0, query, 3, 2);
 	traffic_end_query(1, query, 1, 1);
 	reply = traffic_await(reply);
@@ -324,6 +339,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(connections_are_listed, setup, teardown),
 	    cmocka_unit_test_setup_teardown(wrong_queries_of_connections, setup, teardown),
+	    cmocka_unit_test_setup_teardown(those_of_a_state, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_silent_dataplane_is_said, setup, teardown),
 	    cmocka_unit_test_setup_teardown(connections_are_closed, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_dry_run_closes_nothing, setup, teardown),

@@ -128,7 +128,8 @@ static void a_refused_plan_is_shown(void **state)
 {
 	cli_server_say(
 	    "POST", "/api/v1/routes/a.ch/shift", 409,
-	    "{\"title\": \"Conflict\", \"detail\": \"a.ch is red; \\\"force\\\": true does it\", \"plan\": "
+	    "{\"title\": \"Conflict\", \"detail\": \"a.ch is red; \\\"force\\\": true does it\", \"forceable\": true, "
+	    "\"plan\": "
 	    "{\"routes\": 1, \"red\": 1, \"changes\": "
 	    "[{\"host\": \"a.ch\", \"level\": \"red\", \"notes\": [\"no healthy router host on v2\"], \"before\": "
 	    "[{\"cluster\": \"v1\", \"share\": 100}], \"after\": [{\"cluster\": \"v2\", \"share\": 100}]}]}}",
@@ -196,15 +197,27 @@ static void outcomes_are_told_apart(void **state)
 static void a_red_plan_is_a_failure(void **state)
 {
 	static const char red[] =
-	    "{\"revision\": 7, \"changed\": true, \"dry_run\": true, \"plan\": {\"routes\": 1, \"red\": 1, "
-	    "\"changes\": []}}";
+	    "{\"revision\": 7, \"changed\": true, \"dry_run\": true, \"plan\": {\"routes\": 2, \"red\": 1, "
+	    "\"missing\": 0, \"changes\": []}}";
 	cli_server_say("POST", "/api/v1/clusters/v1/shift", 200, red, 0);
-	cli_expect(1, "Red: refused without --force", "", "shift", "--all", "--from", "v1", "--to", "v2", "--percent",
-	           "10", "--namespace", "shop", "--plan", NULL);
+	cli_expect(1, "1 red route would be left out; --force includes it", "", "shift", "--all", "--from", "v1",
+	           "--to", "v2", "--percent", "10", "--namespace", "shop", "--plan", NULL);
 	assert_string_equal(cli_server_call(0)->body, "{\"to\":\"v2\",\"percent\":10.0,\"namespace\":\"shop\"}");
 	cli_expect(0, "", "", "shift", "--all", "--from", "v1", "--to", "v2", "--percent", "10", "--plan", "--force",
 	           NULL);
 	assert_non_null(strstr(cli_server_call(1)->body, "\"force\":true"));
+}
+
+static void a_plan_that_is_refused_says_why(void **state)
+{
+	cli_server_say("POST", "/api/v1/hosts/v1/r1/drain", 200,
+	               "{\"revision\": 7, \"changed\": false, \"dry_run\": true, \"plan\": {\"routes\": 1, \"red\": "
+	               "1, \"refused\": true, \"forceable\": true, \"level\": \"red\", \"notes\": [\"the last one\"], "
+	               "\"changes\": []}}",
+	               0);
+	cli_expect(1, "\nRefused: the last one\n  Here that is --force.\n", "", "host", "drain", "v1/r1", "--plan",
+	           NULL);
+	cli_expect(1, "\"refused\": true", "", "--json", "host", "drain", "v1/r1", "--plan", NULL);
 }
 
 /* ---- usage ---- */
@@ -267,6 +280,7 @@ int main(void)
 	    cmocka_unit_test_setup(options_of_writes_are_sent, setup),
 	    cmocka_unit_test_setup(outcomes_are_told_apart, setup),
 	    cmocka_unit_test_setup(a_red_plan_is_a_failure, setup),
+	    cmocka_unit_test_setup(a_plan_that_is_refused_says_why, setup),
 	    cmocka_unit_test_setup(wrong_usage_asks_nothing, setup),
 	    cmocka_unit_test_setup(help_tells_of_exit_statuses, setup),
 	};

@@ -213,6 +213,11 @@ static void connections_values(void **state)
 	assert_resealed(m, MESSAGE_OK);
 	m.connections.cluster = CLUSTERS_MAX;
 	assert_resealed(m, MESSAGE_BAD_VALUE);
+	m = good;
+	m.connections.states = (1 << CONNECTION_STATES) - 1;
+	assert_resealed(m, MESSAGE_OK);
+	m.connections.states = 1 << CONNECTION_STATES;
+	assert_resealed(m, MESSAGE_BAD_VALUE);
 }
 
 static void explain_values(void **state)

@@ -135,6 +135,13 @@ static void every_state(void **state)
 		assert_int_equal(r->local_port != 0, i >= 2);
 	}
 	expect_end(x, 7, 6, 0);
+	struct message m = query_message(8, CONNECTIONS_LIST);
+	m.connections.states = (uint8_t) ~(1 << RECORD_LINGERING) & ((1 << record_state_count) - 1);
+	fit(x, m, "40000 40001 40002 40003 40004");
+	m.connections.states = 1 << RECORD_LINGERING;
+	fit(x, m, "40005");
+	m.connections.states = 1 << RECORD_HEAD | 1 << RECORD_JOINING;
+	fit(x, m, "40000 40003");
 	exchange_end(x);
 }
 

@@ -85,6 +85,23 @@ static void a_lost_list_is_made_again(void **state)
 	assert_int_equal(save("four"), 4);
 }
 
+/* Of a newer release, or a disk that fails now and then: what is not understood is not rubbish. */
+static void what_cannot_be_read_stays(void **state)
+{
+	char path[PATH_SIZE], list[PATH_SIZE];
+	save("one");
+	FILE *file = fopen(path_of("1.state", path), "w");
+	fputs("pointsman-state 99 2 00000000\n{}", file);
+	fclose(file);
+	assert_int_equal(unlink(path_of("index.state", list)), 0);
+	assert_int_equal(link(path, list), 0);
+	fixture_restart();
+	assert_int_equal(revisions_count(all()), 0);
+	assert_int_equal(access(path, F_OK), 0);
+	assert_int_equal(save("two"), 2); /* and is not written over */
+	assert_int_equal(access(path, F_OK), 0);
+}
+
 static void a_broken_one_says_so(void **state)
 {
 	char path[PATH_SIZE], why[STATE_FILE_TEXT_MAX];
@@ -128,6 +145,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(listed_newest_first),          TEST(a_file_that_is_not_listed_goes),
 	    TEST(a_line_without_its_file_goes), TEST(a_lost_list_is_made_again),
+	    TEST(what_cannot_be_read_stays),
 	    TEST(a_broken_one_says_so),         TEST(what_cannot_be_saved_changes_nothing),
 	};
 	return fixture_run_tests(tests, sizeof(tests) / sizeof(tests[0]));

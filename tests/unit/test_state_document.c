@@ -110,7 +110,7 @@ static void what_was_pushed_stays(void **state)
 
 static void old_drains_begin_anew(void **state)
 {
-	fixture_written(true, "POST", "/api/v1/clusters/ose1/drain", "{'timeout': 100}");
+	fixture_written(true, "POST", "/api/v1/clusters/ose1/drain", "{'timeout': 100, 'force': true}");
 	fixture_written(true, "POST", "/api/v1/hosts/ose2/r1/disable", "{'close': true, 'force': true}");
 	json_t *document = state_document(now(), false);
 	json_t *drain = json_object_get(json_array_get(json_object_get(document, "clusters"), 0), "drain");
