@@ -146,9 +146,10 @@ static json_t *pool_json(const struct config *config)
 	uint64_t addresses = 0, ports = (uint64_t)config->pool.port_last - config->pool.port_first + 1;
 	for (unsigned i = 0; i < config->pool.prefix_count; i++)
 		addresses += 1ULL << (128 - config->pool.prefixes[i].length);
-	return json_pack("{s:o, s:o, s:o, s:o}", "addresses", view_number(addresses), "ports_per_address", view_number(ports),
-	                 "connections_per_router_host", view_number(addresses * ports),
-	                 "new_connections_per_second_per_router_host", view_number(addresses * ports / PORT_REST_SECONDS));
+	return json_pack("{s:o, s:o, s:o, s:o}", "addresses", view_number(addresses), "ports_per_address",
+	                 view_number(ports), "connections_per_router_host", view_number(addresses * ports),
+	                 "new_connections_per_second_per_router_host",
+	                 view_number(addresses * ports / PORT_REST_SECONDS));
 }
 
 /* Workers may share a pool of buffers: the block of the first one speaks for it. */
@@ -181,6 +182,9 @@ static json_t *messages_json(const struct control *control)
 	if (connection_log_why(control->connection_log)[0] != '\0')
 		json_array_append_new(array,
 		                      json_sprintf("connection log: %s", connection_log_why(control->connection_log)));
+	if (!control_same_config(control))
+		json_array_append_new(array, json_string("the dataplane runs another configuration file than control: "
+		                                         "run pointsman reload, or restart the dataplane"));
 	for (unsigned i = 0; i < control->config->listener_count; i++) {
 		const struct config_listener *listener = &control->config->listeners[i];
 		if (listener->default_cluster[0] == '\0' || state_cluster(&control->state, listener->default_cluster))

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/utf8.h"
 #include "control/admin_json.h"
 #include "control/auth.h"
 #include "control/endpoint.h"
@@ -239,6 +240,15 @@ static bool queries_known(const struct endpoint *endpoint, const struct api_requ
 	return true;
 }
 
+/* Else it could be kept in no JSON. */
+static bool is_utf8(const char *text)
+{
+	for (size_t len = strlen(text), step; len > 0; text += step, len -= step)
+		if ((step = utf8_length(text, len)) == 0)
+			return false;
+	return true;
+}
+
 static bool read_write_queries(struct call *call, struct api_reply *reply)
 {
 	const char *dry_run = call_query(call, "dry_run"), *reason = call_query(call, "reason");
@@ -248,6 +258,10 @@ static bool read_write_queries(struct call *call, struct api_reply *reply)
 	}
 	if (reason && strlen(reason) > REASON_MAX) {
 		*reply = reply_problem(400, "reason has %zu bytes; at most %d are taken", strlen(reason), REASON_MAX);
+		return false;
+	}
+	if (reason && !is_utf8(reason)) {
+		*reply = reply_problem(400, "reason must be UTF-8");
 		return false;
 	}
 	call->dry_run = dry_run && strcmp(dry_run, "true") == 0;

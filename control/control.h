@@ -130,6 +130,10 @@ bool control_host_mode(struct control *control, struct cluster *cluster, const s
 /* The state has changed by another hand (a watch): the workers are told. */
 void control_state_changed(struct control *control);
 
+/* True if the dataplane runs the configuration file that control has (or runs not at all): else its listeners may have
+ * other numbers, and it is told nothing of them. */
+bool control_same_config(const struct control *control);
+
 /* control->config is another one: everything that follows it is told. */
 void control_config_changed(struct control *control);
 

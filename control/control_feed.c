@@ -142,6 +142,12 @@ static bool whole_is_better(const struct names *names)
 	return names->dirty_count > MESSAGE_BATCH_MAX && names->dirty_count > names->count / 4;
 }
 
+bool control_same_config(const struct control *control)
+{
+	uint64_t print = control->shared ? shared_get(&control->shared->config_print) : 0;
+	return print == 0 || print == control->config->print;
+}
+
 static void give_table(struct control *control, uint64_t now)
 {
 	struct names *names = &control->state.names;
@@ -150,6 +156,8 @@ static void give_table(struct control *control, uint64_t now)
 	    (whole ? table_build : table_update)(&control->state, control->config, &control->hosts, &control->pairs,
 	                                         control->shared->routes_max, feed_applied(&control->feed));
 	tell_left_out(control, table, now);
+	if (!control_same_config(control))
+		table->listener_count = 0;
 	feed_table(&control->feed, table);
 	control->table_stale = false;
 	control->fed_at = now;
@@ -190,6 +198,24 @@ static uint64_t random_start(void)
 	return start;
 }
 
+static void config_told(void *context, struct reload_outcome *outcome)
+{
+	if (outcome->result != RELOAD_DONE && outcome->result != RELOAD_NOTHING)
+		log_error(
+		    "the dataplane runs another configuration file than control and does not take this one; default "
+		    "clusters of listeners do not serve until both have the same: run pointsman reload, or restart "
+		    "the dataplane");
+	config_errors_free(&outcome->errors);
+}
+
+/* The file has changed while control was away. */
+static void tell_config(struct control *control)
+{
+	const struct actor actor = {.who = "control", .reason = "the dataplane runs an older configuration file"};
+	if (control->reload && !control_same_config(control))
+		reload_begin(control->reload, false, &actor, config_told, NULL);
+}
+
 static const char *link_ready(void *context, struct shared_header *shared, size_t size)
 {
 	static char why[FEED_WHY_MAX];
@@ -205,6 +231,7 @@ static const char *link_ready(void *context, struct shared_header *shared, size_
 	control_feed_wake(control);
 	tell(control->journal, NULL, (struct journal_entry){.kind = "dataplane_attached", .object = "dataplane"},
 	     "attached to the dataplane (pid %d)", dataplane_link_pid(control->link));
+	tell_config(control);
 	return NULL;
 }
 
@@ -217,10 +244,10 @@ static void link_restart(void *context)
 		continue;
 	queries_cancel(control->queries, "the dataplane has ended");
 	if (control->shared)
-		tell(control->journal, NULL,
-		     (struct journal_entry){
-			 .kind = "dataplane_lost", .level = JOURNAL_ERROR, .object = "dataplane"},
-		     "the dataplane has ended: its connections are lost, and no new ones are taken until it runs again");
+		tell(
+		    control->journal, NULL,
+		    (struct journal_entry){.kind = "dataplane_lost", .level = JOURNAL_ERROR, .object = "dataplane"},
+		    "the dataplane has ended: its connections are lost, and no new ones are taken until it runs again");
 	event_loop_stop(control->loop);
 }
 

@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "control/control.h"
 #include "control/journal.h"
+#include "control/tls.h"
 
 enum { LOOK_MS = 5, PATIENCE_MS = 6000, TEXT_MAX = 400, WHO_MAX = 127, REASON_MAX = 200 };
 
@@ -117,6 +118,21 @@ static void answer(struct reload *reload, struct config *wanted, struct reload_o
 	done(context, outcome);
 }
 
+/* Else the API would go on without TLS where TLS was asked for. */
+static bool tls_usable(const struct config *wanted, struct config_errors *errors)
+{
+	char why[TLS_WHY_MAX];
+	if (wanted->admin.tls_certificate[0] == '\0')
+		return true;
+	struct tls *tls = tls_open(wanted->admin.tls_certificate, wanted->admin.tls_key, why);
+	if (!tls) {
+		config_error(errors, "$.admin.tls", "%s", why);
+		return false;
+	}
+	tls_close(tls);
+	return true;
+}
+
 static bool dataplane_has(const struct control *control, uint64_t print)
 {
 	return !control->shared || shared_get(&control->shared->config_print) == print;
@@ -134,6 +150,10 @@ void reload_begin(struct reload *reload, bool dry_run, const struct actor *actor
 	struct config *wanted = config_read(reload->path, &outcome.errors);
 	if (!wanted) {
 		answer(reload, NULL, &outcome, RELOAD_WRONG, done, context);
+		return;
+	}
+	if (!tls_usable(wanted, &outcome.errors)) {
+		answer(reload, wanted, &outcome, RELOAD_WRONG, done, context);
 		return;
 	}
 	config_compare(control->config, wanted, &outcome.changes);

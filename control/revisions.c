@@ -1,6 +1,6 @@
 /* Saved states of the past: see the header. Each has a file of its own, ID.state; index.state lists them, so that a
  * start need not read them all. A file without a line in the list, or the other way round, is a crash between the two
- * writes: such files are removed, such lines dropped. Without the list nothing is removed. */
+ * writes: such files are removed, such lines dropped. A file that is not understood (of a newer release) stays. */
 #include "control/revisions.h"
 
 #include <dirent.h>
@@ -158,8 +158,6 @@ static void read_files(struct revisions *revisions)
 		struct revision revision;
 		char path[CONTROL_PATH_MAX + FILE_NAME_MAX], why[STATE_FILE_TEXT_MAX];
 		uint64_t id = id_of_file(file->d_name);
-		if (id > revisions->last)
-			revisions->last = id; /* whatever it is, it is not written over */
 		if (id == 0 || state_file_read(path_of_id(revisions, id, path), &value, why) != STATE_FILE_OK)
 			continue;
 		if (revision_read(value, &revision) && revision.id == id)
@@ -170,8 +168,7 @@ static void read_files(struct revisions *revisions)
 		closedir(directory);
 }
 
-/* False: the list was lost. */
-static bool read_index(struct revisions *revisions)
+static void read_index(struct revisions *revisions)
 {
 	json_t *index;
 	char path[CONTROL_PATH_MAX + FILE_NAME_MAX], why[STATE_FILE_TEXT_MAX];
@@ -180,7 +177,7 @@ static bool read_index(struct revisions *revisions)
 		if (result != STATE_FILE_NONE)
 			log_warning("%s is not used: %s; the revisions are listed anew", path, why);
 		read_files(revisions);
-		return false;
+		return;
 	}
 	const json_t *array = json_object_get(index, "revisions");
 	for (size_t i = 0; i < json_array_size(array); i++) {
@@ -193,19 +190,32 @@ static bool read_index(struct revisions *revisions)
 	if (last > revisions->last)
 		revisions->last = last;
 	json_decref(index);
-	return true;
 }
 
-/* Files that a crash has left. */
-static void remove_strays(const struct revisions *revisions)
+/* Is this one that a crash has left? Not what cannot be read just now, or is of a newer release. */
+static bool is_stray(const char *path)
+{
+	json_t *value;
+	char why[STATE_FILE_TEXT_MAX];
+	enum state_file_result result = state_file_read(path, &value, why);
+	if (result == STATE_FILE_OK)
+		json_decref(value);
+	return result == STATE_FILE_OK || result == STATE_FILE_BROKEN;
+}
+
+static void remove_strays(struct revisions *revisions)
 {
 	struct dirent *file;
 	DIR *directory = opendir(revisions->directory);
 	while (directory && (file = readdir(directory))) {
 		char path[CONTROL_PATH_MAX + FILE_NAME_MAX];
 		uint64_t id = id_of_file(file->d_name);
-		if (id > 0 && !revisions_find(revisions, id))
-			unlink(path_of_id(revisions, id, path));
+		if (id == 0 || revisions_find(revisions, id))
+			continue;
+		if (is_stray(path_of_id(revisions, id, path)))
+			unlink(path);
+		else if (id > revisions->last)
+			revisions->last = id; /* it is not written over */
 	}
 	if (directory)
 		closedir(directory);
@@ -220,8 +230,8 @@ struct revisions *revisions_open(const char *state_directory)
 	if (mkdir(revisions->directory, 0700) != 0 && errno != EEXIST)
 		log_error("%s cannot be made: %s; no change that needs a saved revision will be possible",
 		          revisions->directory, strerror(errno));
-	if (read_index(revisions))
-		remove_strays(revisions);
+	read_index(revisions);
+	remove_strays(revisions);
 	return revisions;
 }
 

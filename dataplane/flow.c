@@ -137,11 +137,6 @@ static struct source_ports *ports_of(struct worker *worker, uint32_t host, bool 
 	return &worker->source_ports[host * 2 + https];
 }
 
-static bool flow_is_https(const struct worker *worker, const struct flow *flow)
-{
-	return worker->vips[flow->vip].tls;
-}
-
 /* Takes a source port for the flow's router host. Another slot may stand for the same router host (it was replaced, or
  * serves two clusters) and have given a flow this port already: then the next one. */
 static bool take_port(struct worker *worker, struct flow *flow, struct source_ports *ports)
@@ -169,10 +164,11 @@ static bool take_port(struct worker *worker, struct flow *flow, struct source_po
 bool flow_bind_router(struct worker *worker, struct flow *flow, uint32_t host, uint32_t share_pair)
 {
 	const struct table_host *router = &worker->tables.active->hosts[host];
-	bool https = flow_is_https(worker, flow);
+	bool https = worker->vips[flow->vip].tls;
 	struct source_ports *ports = ports_of(worker, host, https);
 	flow->router = router->address;
 	flow->router_port = https ? router->https_port : router->http_port;
+	flow->flags = https ? FLOW_HTTPS : 0;
 	flow->host = host;
 	flow->share_pair = share_pair;
 	flow_young(worker, flow)->host_generation = router->generation;
@@ -199,8 +195,7 @@ void flow_unbind_router(struct worker *worker, struct flow *flow)
 	uint32_t pair = flow->local_address * worker->pool.port_count +
 	                (uint32_t)(flow->local_port - worker->pool.port_first) / worker->pool.port_step;
 	flow_table_remove(&worker->flow_table, router_hash(worker, flow), flow_index(worker, flow) << 1 | SIDE_ROUTER);
-	source_ports_release(ports_of(worker, flow->host, flow_is_https(worker, flow)), &worker->pool, pair,
-	                     worker->now);
+	source_ports_release(ports_of(worker, flow->host, flow->flags & FLOW_HTTPS), &worker->pool, pair, worker->now);
 	gauge_move(worker, counter_ports_in_use, -1);
 	if (flow->state != FLOW_LINGERING)
 		set_active(worker, flow, -1);

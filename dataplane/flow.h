@@ -35,6 +35,7 @@ enum flow_flag {
 	FLOW_NO_SACK = 0x40,      /* the router host declined SACK: the client's blocks are blanked */
 	FLOW_NO_SCALE = 0x80,     /* the router host declined scaling that the client uses */
 	FLOW_SAME_WINDOW = 0x100, /* the router host's window fields suit the client as they are */
+	FLOW_HTTPS = 0x200,       /* bound to the router host's HTTPS port; the VIP may have another mode by now */
 };
 
 /* What one side has sent, as far as it was forwarded; in router space. */

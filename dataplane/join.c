@@ -74,7 +74,7 @@ static void agree(struct worker *worker, struct flow *flow, const struct packet 
 void join_start(struct worker *worker, struct flow *flow, const struct packet *syn_ack)
 {
 	struct young *young = flow_young(worker, flow);
-	flow->flags = 0;
+	flow->flags &= FLOW_HTTPS;
 	agree(worker, flow, syn_ack);
 	young->router_isn = syn_ack->seq;
 	young->router_acked = 0;

@@ -2,6 +2,7 @@
 #include "dataplane/reconfigure.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "common/config_change.h"
@@ -10,16 +11,26 @@
 
 enum { STEP_MS = 1, STEPS_MAX = 5000 };
 
+/* What only control reads may differ. */
+static bool is_ours(const char *path)
+{
+	return strncmp(path, "$.admin", 7) != 0 && strcmp(path, "$.paths.state") != 0;
+}
+
 /* False: logged. */
 static bool acceptable(const struct config *running, const struct config *wanted)
 {
 	struct config_changes changes;
 	config_compare(running, wanted, &changes);
-	for (size_t i = 0; i < changes.count; i++)
-		if (changes.list[i].restart)
-			log_error("%s cannot change while the dataplane runs (%s): restart it, or take the change back",
-			          changes.list[i].path, changes.list[i].why);
-	return !changes.restart;
+	bool good = true;
+	for (size_t i = 0; i < changes.count; i++) {
+		if (!changes.list[i].restart || !is_ours(changes.list[i].path))
+			continue;
+		good = false;
+		log_error("%s cannot change while the dataplane runs (%s): restart it, or take the change back",
+		          changes.list[i].path, changes.list[i].why);
+	}
+	return good;
 }
 
 /* NULL: logged. */

@@ -131,7 +131,7 @@ In a browser: http://app1.localhost:{ports['http']}/ and reload: 10 of 90 times 
   curl http://127.0.0.1:{ports['admin']}/api/v1/hosts
   sudo ip netns exec {names.CLIENT} curl -H 'Host: only2.ch' http://{names.VIP}/
   sudo {here}/demo_network.py --run {run_dir} stop router-203.0.113.11   (and start)
-  sudo ip netns exec {names.EDGE} {program} cluster add ose3 --api https://{spare.api}:{names.API_PORT} \
+  sudo ip netns exec {names.EDGE} {program} cluster add ose3 --api https://{spare.api}:{names.API_PORT} \\
     --token-file {apis.token_file(run_dir, spare)} --ca {run_dir}/certs/ca.pem --state staged   (then: diff ose1 ose3)
   sudo {here}/demo route add ose1 hello.localhost   (then in a browser; route -h: annotate, delete, list)
   sudo {here}/demo check

@@ -18,9 +18,9 @@ export async function preview(method, path, body) {
 	return {...(await ask({...body, force: true})), refusal: words};
 }
 
-/* The part of an answer that the operator has looked at. */
+/* The part of an answer that the operator has looked at and that does not change by itself. */
 function substance(answer) {
-	return JSON.stringify([answer.data.changed, answer.data.plan, answer.data.closed, answer.data.confirmed]);
+	return JSON.stringify([answer.data.changed, answer.data.plan, answer.data.confirmed]);
 }
 
 /** Thrown when the plan is no longer what was shown; `answer` is the new one. */

@@ -37,10 +37,10 @@ function eventsTable() {
 			{head: "Level", cell: (event) => pill(event.level, TONES[event.level])},
 			{
 				head: "What",
-				class: "wide",
+				class: "wide what",
 				cell: (event) => [event.text, event.reason ? h("span", {class: "muted"}, ` (${event.reason})`) : null],
 			},
-			{head: "Object", class: "object", cell: objectCell},
+			{head: "Object", cell: objectCell},
 			{head: "Kind", cell: (event) => event.kind},
 			{head: "Who", cell: (event) => event.who || "–"},
 			{head: "Revision", class: "n", cell: (event) => number(event.revision)},

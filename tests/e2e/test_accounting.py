@@ -62,7 +62,7 @@ def abort_server(rig: Rig) -> Iterator[None]:
     assert status == 201, answer
     await_true(lambda: rig.hosts()[HOST]["healthy"], 5, "the aborting host is healthy")
     yield
-    status, answer = rig.api("DELETE", "/api/v1/clusters/aborts")
+    status, answer = rig.api("DELETE", "/api/v1/clusters/aborts?force=true")
     assert status == 200, answer
 
 

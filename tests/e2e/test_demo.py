@@ -132,7 +132,7 @@ def test_check_says_what_is_wrong(rig: Rig) -> None:
     assert done.returncode == 0 and "already up" not in done.stdout, done.stdout
     page = shell(f"curl -s -H 'Host: only2.ch' http://127.0.0.1:{ports()['http']}/")
     assert "cluster=ose2" in page.stdout, "up has not mended it"
-    assert shell(f"curl -sf -X DELETE http://127.0.0.1:{ports()['admin']}/api/v1/clusters/ose2").returncode == 0
+    assert shell(f"curl -sf -X DELETE 'http://127.0.0.1:{ports()['admin']}/api/v1/clusters/ose2?force=true'").returncode == 0
     done = demo("check")
     assert done.returncode == 1, done.stdout
     assert re.search(r"^FAIL HTTP only2\.ch: expected ose2, seen", done.stdout, re.M), done.stdout

@@ -31,8 +31,8 @@ PUSHED = {"source": "push", "key": "K9", "push_from": ["127.0.0.0/8"]}
 BODIES: dict[str, Any] = {
     "createToken": {"name": "more", "role": "viewer"},
     "patchCluster": {"default_weight": 50},
-    "drainCluster": {"timeout": "1h"},
-    "offlineCluster": {"close": False},
+    "drainCluster": {"timeout": "1h", "force": True},
+    "offlineCluster": {"close": False, "force": True},
     "shiftCluster": {"to": "ose2", "percent": 10},
     "probe": {"host": "app1.ch"},
     "drainHost": {"timeout": 3600},

@@ -138,3 +138,33 @@ def test_reload_by_signal(rig: Rig) -> None:
     rig.signal(CONTROL, signal.SIGHUP)
     await_true(lambda: "$.limits.routes cannot change" in rig.log(CONTROL), 5, "the refusal is logged")
     assert [rig.programs.pid(name) for name in (CONTROL, DATAPLANE)] == before
+
+
+def test_reload_is_made_up_for_after_a_restart_of_control(rig: Rig) -> None:
+    """The file changes, and control starts again before anybody has asked for a reload: the dataplane follows."""
+    rig.start()
+    write(rig, add_listener)
+    rig.signal(CONTROL, signal.SIGKILL)
+    await_true(lambda: served(OTHER_PORT), 10, "the new listener serves")
+    await_true(lambda: not rig.status()["messages"], 5, "nothing is wrong any more")
+
+
+def test_reload_of_what_only_control_reads(rig: Rig) -> None:
+    """A restart of control with another admin.listen does not keep the dataplane from a later reload."""
+    def elsewhere(config: dict) -> None:
+        config["admin"]["listen"] = "127.0.0.2:8089"
+
+    rig.start()
+    write(rig, elsewhere)
+    status, answer = reload(rig)
+    assert status == 409 and [one["path"] for one in answer["errors"]] == ["$.admin.listen"], answer
+    rig.signal(DATAPLANE, signal.SIGHUP)
+    await_true(lambda: "has been read again" in rig.log(DATAPLANE), 5, "the dataplane takes the file")
+
+
+def test_reload_never_turns_tls_off_by_mistake(rig: Rig) -> None:
+    """TLS is asked for with files that are not there: refused, instead of going on in clear text."""
+    rig.start()
+    write(rig, lambda config: config["admin"].update(tls={"certificate": "/nowhere/a.pem", "key": "/nowhere/b.pem"}))
+    status, answer = reload(rig)
+    assert status == 400 and "$.admin.tls" in answer["detail"], answer

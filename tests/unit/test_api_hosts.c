@@ -1,4 +1,5 @@
 /* api_hosts: which host is meant, what is refused, and that what the operator says of a host stays said. */
+#include "control/history.h"
 #include "control/host_mode.h"
 #include "control/journal.h"
 #include "control/table.h"
@@ -26,6 +27,15 @@ static void shown_by_any_name(void **state)
 		assert_string_equal(fixture_text("host.admin"), "enabled");
 		assert_true(json_is_null(fixture_at("host.drain")));
 		assert_true(json_is_array(fixture_at("host.history")));
+		assert_true(json_is_null(fixture_at("host.new_per_second"))); /* no second was counted yet */
+	}
+	struct history *history = fixture_control.history;
+	const uint64_t values[history_value_count] = {[VALUE_NEW] = 12};
+	history_begin(history, 1000, HISTORY_FULL);
+	history_set(history, HISTORY_HOST, ose1()->spec->hosts[0].id, values);
+	for (int i = 0; i < 2; i++) {
+		fixture_ask(200, "GET", i == 0 ? "/api/v1/hosts/ose1/r1" : "/api/v1/hosts/ose1/r2", NULL);
+		assert_int_equal((int)fixture_number("host.new_per_second"), i == 0 ? 12 : 0);
 	}
 	fixture_ask(404, "GET", "/api/v1/hosts/ose1/r3", NULL);
 	fixture_ask(404, "GET", "/api/v1/hosts/ose9/r1", NULL);

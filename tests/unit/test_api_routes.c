@@ -120,6 +120,10 @@ static void the_journal(void **state)
 	fixture_journal("weight_set", "route app1.ch on cluster ose1: weight 5 (was its own)", "CHG7");
 	fixture_written(true, "DELETE", WEIGHT, NULL);
 	fixture_journal("weight_removed", "route app1.ch on cluster ose1: weight its own (was 5)", NULL);
+	/* No JSON could hold it: neither the way back in the state file nor the route's own. */
+	fixture_refused(400, "reason must be UTF-8", "PUT", WEIGHT "?reason=\xff", "{'weight':5}");
+	fixture_written(true, "PUT", WEIGHT "?reason=\xc3\xbc", "{'weight':5}");
+	assert_non_null(fixture_route("app1.ch")->rollback);
 }
 
 int main(void)

@@ -92,6 +92,8 @@ static void modes_carry_their_options(void **state)
 	cli_expect(0, "Done", "", "host", "drain", "v1/node7", "--timeout", "30m", NULL);
 	assert_string_equal(cli_server_call(0)->body, "{\"close\":true}");
 	assert_string_equal(cli_server_call(1)->body, "{\"timeout\":1800}");
+	cli_expect(0, "Done", "", "cluster", "offline", "v1", "--force", NULL);
+	assert_string_equal(cli_server_call(2)->body, "{\"force\":true}");
 }
 
 static void connections_are_chosen_and_closed(void **state)
@@ -105,6 +107,8 @@ static void connections_are_chosen_and_closed(void **state)
 	assert_string_equal(cli_server_call(1)->body, "{\"ids\":[17,9007199254740991]}");
 	cli_expect(64, "", "x is no id of a connection", "conns", "close", "x", NULL);
 	assert_string_equal(cli_server_call(2)->target, "/api/v1/connections?cluster=v1&client=10.0.0.0%2F8&limit=100");
+	cli_expect(0, "no connections", "", "conns", "--state", "lingering", NULL);
+	assert_string_equal(cli_server_call(3)->target, "/api/v1/connections?state=lingering&limit=100");
 }
 
 static void a_check_fails_unless_all_is_well(void **state)

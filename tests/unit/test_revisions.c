@@ -99,6 +99,8 @@ static void what_cannot_be_read_stays(void **state)
 	assert_int_equal(revisions_count(all()), 0);
 	assert_int_equal(access(path, F_OK), 0);
 	assert_int_equal(save("two"), 2); /* and is not written over */
+	fixture_restart();
+	assert_int_equal(revisions_count(all()), 1);
 	assert_int_equal(access(path, F_OK), 0);
 }
 
@@ -143,10 +145,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(listed_newest_first),          TEST(a_file_that_is_not_listed_goes),
-	    TEST(a_line_without_its_file_goes), TEST(a_lost_list_is_made_again),
+	    TEST(listed_newest_first),
+	    TEST(a_file_that_is_not_listed_goes),
+	    TEST(a_line_without_its_file_goes),
+	    TEST(a_lost_list_is_made_again),
 	    TEST(what_cannot_be_read_stays),
-	    TEST(a_broken_one_says_so),         TEST(what_cannot_be_saved_changes_nothing),
+	    TEST(a_broken_one_says_so),
+	    TEST(what_cannot_be_saved_changes_nothing),
 	};
 	return fixture_run_tests(tests, sizeof(tests) / sizeof(tests[0]));
 }

@@ -397,6 +397,25 @@ static void timers_follow_the_configuration(void **state)
 	exchange_end(x);
 }
 
+/* Its connections give their source ports back to where they took them from. */
+static void a_vip_with_another_mode_keeps_its_connections(void **state)
+{
+	struct exchange *x = exchange_begin(state);
+	struct vip_table vips = {0};
+	struct config other = x->config;
+	struct conn *c = conn_spliced(x, 40000);
+	vips_update(&vips, &x->config);
+	other.listeners[0].mode = LISTENER_TLS;
+	other.timeouts.idle = 5000;
+	reconfigure(x, &vips, &other);
+	assert_in_range(pass_until_sent(x, 60000), 4990, 5010);
+	expect_client(c, "R 1 win 0");
+	expect_router(c, "R 101 win 0");
+	expect_state(c, FLOW_FREE);
+	expect_count(x, counter_ports_in_use, 0);
+	exchange_end(x);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, exchange_setup, exchange_teardown)
 
 int main(void)
@@ -419,6 +438,7 @@ int main(void)
 	    TEST(a_closed_vip_takes_nobody_new),
 	    TEST(a_new_vip_serves),
 	    TEST(timers_follow_the_configuration),
+	    TEST(a_vip_with_another_mode_keeps_its_connections),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
