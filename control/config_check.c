@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 #include "common/json_reader.h"
-#include "control/cluster_json.h"
-#include "control/state.h"
+#include "control/state/cluster_json.h"
+#include "control/state/state.h"
 
 /* Moves the faults of one cluster, whose paths begin with "$", to where it stands in the file. */
 static void add_cluster_faults(struct config_errors *errors, size_t i, const struct json_faults *faults)

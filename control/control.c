@@ -6,18 +6,18 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "control/auth.h"
-#include "control/cluster_json.h"
+#include "control/api/auth.h"
+#include "control/state/cluster_json.h"
 #include "control/control_feed.h"
 #include "control/control_health.h"
 #include "control/control_store.h"
 #include "control/drain.h"
-#include "control/history.h"
-#include "control/journal.h"
+#include "control/observe/history.h"
+#include "control/observe/journal.h"
 #include "control/reload.h"
-#include "control/revisions.h"
-#include "control/sampler.h"
-#include "control/tell.h"
+#include "control/state/revisions.h"
+#include "control/observe/sampler.h"
+#include "control/observe/tell.h"
 
 static void free_all(struct control *control)
 {

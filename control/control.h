@@ -8,15 +8,15 @@
 #include <stdint.h>
 
 #include "common/config.h"
-#include "control/check_now.h"
-#include "control/dataplane_link.h"
+#include "control/health/check_now.h"
+#include "control/feed/dataplane_link.h"
 #include "control/event_loop.h"
-#include "control/feed.h"
-#include "control/records.h"
-#include "control/role.h"
-#include "control/slots.h"
-#include "control/state.h"
-#include "control/state_file.h"
+#include "control/feed/feed.h"
+#include "control/traffic/records.h"
+#include "control/api/role.h"
+#include "control/feed/slots.h"
+#include "control/state/state.h"
+#include "control/state/state_file.h"
 #include "control/watchers.h"
 
 struct auth;

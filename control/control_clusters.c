@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/adopt.h"
-#include "control/claims.h"
+#include "control/state/adopt.h"
+#include "control/state/claims.h"
 #include "control/control.h"
 #include "control/control_store.h"
 #include "control/drain.h"
-#include "control/tell.h"
+#include "control/observe/tell.h"
 
 static struct journal_entry entry_of(const struct control *control, const char *kind, const char *cluster)
 {

@@ -9,11 +9,11 @@
 #include "common/run_file.h"
 #include "control/control.h"
 #include "control/control_health.h"
-#include "control/queries.h"
-#include "control/records.h"
+#include "control/traffic/queries.h"
+#include "control/traffic/records.h"
 #include "control/reload.h"
-#include "control/table.h"
-#include "control/tell.h"
+#include "control/feed/table.h"
+#include "control/observe/tell.h"
 
 enum {
 	FEED_POLL_MS = 10,     /* events and acknowledgements are looked for */

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 
 #include "common/log.h"
-#include "control/check_http.h"
+#include "control/health/check_http.h"
 #include "control/control.h"
 #include "control/control_feed.h"
-#include "control/tell.h"
+#include "control/observe/tell.h"
 
 enum {
 	HEALTH_SCAN_MS = 20, /* checks that are due within that time begin together */

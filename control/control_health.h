@@ -5,9 +5,9 @@
 
 #include <stdint.h>
 
-#include "control/check.h"
-#include "control/cluster.h"
-#include "control/health.h"
+#include "control/health/check.h"
+#include "control/state/cluster.h"
+#include "control/health/health.h"
 
 struct cluster;
 struct control;

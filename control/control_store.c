@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "common/log.h"
-#include "control/cluster_json.h"
+#include "control/state/cluster_json.h"
 #include "control/control.h"
-#include "control/tell.h"
+#include "control/observe/tell.h"
 
 void control_notice(struct control *control, const char *format, ...)
 {

@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 #include "common/json_reader.h"
-#include "control/cluster.h"
+#include "control/state/cluster.h"
 
 struct control;
 struct state_change;

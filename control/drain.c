@@ -8,8 +8,8 @@
 #include "common/log.h"
 #include "control/control.h"
 #include "control/control_store.h"
-#include "control/queries.h"
-#include "control/tell.h"
+#include "control/traffic/queries.h"
+#include "control/observe/tell.h"
 
 enum {
 	DRAIN_POLL_MS = 200,

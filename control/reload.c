@@ -8,8 +8,8 @@
 
 #include "common/log.h"
 #include "control/control.h"
-#include "control/journal.h"
-#include "control/tls.h"
+#include "control/observe/journal.h"
+#include "control/api/tls.h"
 
 enum { LOOK_MS = 5, PATIENCE_MS = 6000, TEXT_MAX = 400, WHO_MAX = 127, REASON_MAX = 200 };
 

@@ -8,7 +8,7 @@
 
 #include "common/config.h"
 #include "common/config_change.h"
-#include "control/role.h"
+#include "control/api/role.h"
 
 struct control;
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/state_facts.h"
+#include "control/state/state_facts.h"
 
 /* In quotes and escaped: what an API said may hold anything. */
 static void put_text(FILE *file, const char *field, const char *text)

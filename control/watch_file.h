@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 #include "common/json_reader.h"
-#include "control/state.h"
+#include "control/state/state.h"
 
 /* Zero-terminated; `*len` without the zero. Free with free(). */
 char *watch_file_write(const struct state *state, const struct cluster *cluster, size_t *len);

@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "control/adopt.h"
+#include "control/state/adopt.h"
 #include "control/control.h"
-#include "control/state_file.h"
-#include "control/tell.h"
+#include "control/state/state_file.h"
+#include "control/observe/tell.h"
 #include "control/watch_file.h"
 
 enum {

@@ -9,8 +9,8 @@
 
 #include "common/message.h"
 #include "control/event_loop.h"
-#include "control/kube_source.h"
-#include "control/state.h"
+#include "control/kube/kube_source.h"
+#include "control/state/state.h"
 
 struct config;
 struct control;

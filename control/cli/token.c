@@ -13,7 +13,7 @@
 #include "control/cli/fields.h"
 #include "control/cli/list.h"
 #include "control/cli/units.h"
-#include "control/tokens.h"
+#include "control/api/tokens.h"
 
 /* ---- by the API ---- */
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Turns files into one C file that defines page_files (control/page.h): embed.py OUTPUT FILE... where FILE is a path,
+"""Turns files into one C file that defines page_files (control/api/page.h): embed.py OUTPUT FILE... where FILE is a path,
 or NAME=PATH to serve it under another name. index.html is served as /."""
 
 import hashlib
@@ -36,7 +36,7 @@ def main() -> None:
         entries.append(f'\t{{"{served}", "{TYPES[os.path.splitext(name)[1]]}", "\\"{etag}\\"", bytes_{index},'
                        f" sizeof(bytes_{index})}},\n")
     with open(output, "w", encoding="ascii") as file:
-        file.write('/* Made by control/web/embed.py. */\n#include "control/page.h"\n\n' + "\n".join(arrays))
+        file.write('/* Made by control/web/embed.py. */\n#include "control/api/page.h"\n\n' + "\n".join(arrays))
         file.write("\nconst struct page_file page_files[] = {\n" + "".join(entries) + "};\n")
         file.write("const size_t page_file_count = sizeof(page_files) / sizeof(page_files[0]);\n")
 

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "control/cluster_json.h"
+#include "control/state/cluster_json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/kube_line.h"
-#include "control/kube_page.h"
-#include "control/kube_pod.h"
-#include "control/kube_route.h"
+#include "control/kube/kube_line.h"
+#include "control/kube/kube_page.h"
+#include "control/kube/kube_pod.h"
+#include "control/kube/kube_route.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

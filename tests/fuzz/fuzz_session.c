@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/session.h"
+#include "control/api/session.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

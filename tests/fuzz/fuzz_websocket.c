@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "control/control.h"
-#include "control/websocket.h"
+#include "control/api/websocket.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/cluster_json.h"
-#include "control/role.h"
+#include "control/state/cluster_json.h"
+#include "control/api/role.h"
 
 const struct actor fixture_actor = {.who = "test"};
 

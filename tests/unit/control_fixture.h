@@ -3,8 +3,8 @@
 #define PM_CONTROL_FIXTURE_H
 
 #include "common/config.h"
-#include "control/cluster.h"
-#include "control/role.h"
+#include "control/state/cluster.h"
+#include "control/api/role.h"
 
 /* Who changes things in tests. */
 extern const struct actor fixture_actor;

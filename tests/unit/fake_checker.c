@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/check_http.h"
+#include "control/health/check_http.h"
 
 struct fake_checker fake_checker;
 static void (*done)(void *context, uint64_t id, struct check_result result);

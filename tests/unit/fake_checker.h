@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "common/address.h"
-#include "control/check.h"
+#include "control/health/check.h"
 
 enum { FAKE_CHECKS_MAX = 64 };
 

@@ -8,7 +8,7 @@
 #include "common/message.h"
 #include "common/record.h"
 #include "common/shared.h"
-#include "control/dataplane_link.h"
+#include "control/feed/dataplane_link.h"
 
 enum { FAKE_WORKERS = 2, FAKE_MESSAGES_MAX = 4096, FAKE_EVENTS_MAX = 16, FAKE_RECORDS_MAX = 256 };
 

@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "control/websocket.h"
+#include "control/api/websocket.h"
 
 enum { FAKE_SENT_MAX = 200 };
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "control/journal.h"
+#include "control/observe/journal.h"
 #include "control_fixture.h"
 
 struct control fixture_control;

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "control/api.h"
+#include "control/api/api.h"
 #include "control/control.h"
 
 extern struct control fixture_control;

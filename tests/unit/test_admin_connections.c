@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "control/admin_connections.h"
+#include "control/api/admin_connections.h"
 
 static struct admin_connections connections;
 static struct address anna, bert;

@@ -14,8 +14,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "control/admin_front.h"
-#include "control/admin_listen.h"
+#include "control/api/admin_front.h"
+#include "control/api/admin_listen.h"
 #include "control/control.h"
 #include "control_fixture.h"
 

@@ -14,11 +14,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "control/admin_http.h"
-#include "control/admin_listen.h"
-#include "control/api.h"
+#include "control/api/admin_http.h"
+#include "control/api/admin_listen.h"
+#include "control/api/api.h"
 #include "control/control.h"
-#include "control/websocket.h"
+#include "control/api/websocket.h"
 #include "control_fixture.h"
 #include "fake_link.h"
 

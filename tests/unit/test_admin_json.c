@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "control/admin_json.h"
-#include "control/cluster_view.h"
-#include "control/host_json.h"
+#include "control/api/admin_json.h"
+#include "control/api/cluster_view.h"
+#include "control/api/host_json.h"
 #include "control_fixture.h"
 #include "fake_link.h"
 

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "control/admin_listen.h"
+#include "control/api/admin_listen.h"
 #include "control_fixture.h"
 
 static struct config *config;

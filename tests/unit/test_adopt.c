@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/adopt.h"
-#include "control/weight.h"
+#include "control/state/adopt.h"
+#include "control/state/weight.h"
 #include "control_fixture.h"
 
 enum { SHOWN_MAX = 100 };

@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "control/api.h"
+#include "control/api/api.h"
 #include "control/control.h"
 #include "control_fixture.h"
 

@@ -10,10 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "control/api.h"
-#include "control/auth.h"
+#include "control/api/api.h"
+#include "control/api/auth.h"
 #include "control/control.h"
-#include "control/page.h"
+#include "control/api/page.h"
 #include "control_fixture.h"
 
 static char directory[] = "/tmp/pm-test-access-XXXXXX";

@@ -1,7 +1,7 @@
 /* api_cluster_state: which state may follow which, that activation moves nobody, and what the plans say. */
-#include "control/claims.h"
-#include "control/journal.h"
-#include "control/weight.h"
+#include "control/state/claims.h"
+#include "control/observe/journal.h"
+#include "control/state/weight.h"
 #include "control_fixture.h"
 #include "route_fixture.h"
 

@@ -1,8 +1,8 @@
 /* api_hosts: which host is meant, what is refused, and that what the operator says of a host stays said. */
-#include "control/history.h"
-#include "control/host_mode.h"
-#include "control/journal.h"
-#include "control/table.h"
+#include "control/observe/history.h"
+#include "control/state/host_mode.h"
+#include "control/observe/journal.h"
+#include "control/feed/table.h"
 #include "control_fixture.h"
 #include "route_fixture.h"
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "control/control.h"
-#include "control/override.h"
+#include "control/state/override.h"
 #include "route_fixture.h"
 
 #define WEIGHT "/api/v1/routes/app1.ch/clusters/ose1/weight"

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/revisions.h"
+#include "control/state/revisions.h"
 #include "route_fixture.h"
 
 #define SHIFT    "/api/v1/routes/app1.ch/shift"

@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/api.h"
+#include "control/api/api.h"
 #include "control/control.h"
-#include "control/history.h"
-#include "control/journal.h"
-#include "control/sampler.h"
+#include "control/observe/history.h"
+#include "control/observe/journal.h"
+#include "control/observe/sampler.h"
 #include "control_fixture.h"
 #include "fake_checker.h"
 #include "fake_link.h"

@@ -1,11 +1,11 @@
 /* api_system: revisions are made before changes and under names, the way back is complete, and a backup makes an empty
  * appliance the same. */
-#include "control/cluster_json.h"
-#include "control/journal.h"
-#include "control/revisions.h"
-#include "control/state_document.h"
+#include "control/state/cluster_json.h"
+#include "control/observe/journal.h"
+#include "control/state/revisions.h"
+#include "control/state/state_document.h"
 #include "control/watch_file.h"
-#include "control/weight.h"
+#include "control/state/weight.h"
 #include "control_fixture.h"
 #include "route_fixture.h"
 

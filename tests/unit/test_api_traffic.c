@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/journal.h"
+#include "control/observe/journal.h"
 #include "control_fixture.h"
 
 static struct api_reply reply;

@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "control/auth.h"
+#include "control/api/auth.h"
 #include "control/event_loop.h"
-#include "control/journal.h"
+#include "control/observe/journal.h"
 #include "control_fixture.h"
 
 static char directory[] = "/tmp/pm-test-auth-XXXXXX";

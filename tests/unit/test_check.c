@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "control/check.h"
+#include "control/health/check.h"
 
 static void names_lead_back(void **state)
 {

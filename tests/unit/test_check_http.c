@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "control/check_http.h"
+#include "control/health/check_http.h"
 #include "control/event_loop.h"
 
 /* What the server does with one connection. */

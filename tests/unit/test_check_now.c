@@ -1,5 +1,5 @@
 /* check_now: the answer comes when every host has had a result of its own, or when it takes too long. */
-#include "control/check_now.h"
+#include "control/health/check_now.h"
 #include "control_fixture.h"
 #include "fake_checker.h"
 #include "traffic_fixture.h"

@@ -6,9 +6,9 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "control/claims.h"
-#include "control/state.h"
-#include "control/weight.h"
+#include "control/state/claims.h"
+#include "control/state/state.h"
+#include "control/state/weight.h"
 #include "control_fixture.h"
 
 static struct state state;

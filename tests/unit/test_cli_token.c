@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "cli_server.h"
-#include "control/tokens.h"
+#include "control/api/tokens.h"
 
 static char directory[] = "/tmp/test_cli_token.XXXXXX", tokens_path[100], config_path[100];
 

@@ -8,7 +8,7 @@
 
 #include "common/config.h"
 #include "common/shared.h"
-#include "control/client_ports.h"
+#include "control/api/client_ports.h"
 
 static struct config config;
 static struct shared_header shared;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/cluster.h"
+#include "control/state/cluster.h"
 
 static struct route_spec route(const char *text)
 {

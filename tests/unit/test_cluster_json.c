@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "control/cluster_json.h"
+#include "control/state/cluster_json.h"
 
 static json_t *parse(const char *text)
 {

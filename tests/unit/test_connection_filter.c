@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/connection_filter.h"
+#include "control/traffic/connection_filter.h"
 
 static struct connection_filter filter;
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "control/connection_log.h"
+#include "control/traffic/connection_log.h"
 
 static char path[] = "/tmp/pm-test-connection-log-XXXXXX";
 

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "control/connection_names.h"
+#include "control/traffic/connection_names.h"
 #include "control_fixture.h"
 
 static struct connection_names names;

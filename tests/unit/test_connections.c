@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "control/connections.h"
+#include "control/traffic/connections.h"
 
 static int setup(void **state)
 {

@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "control/cluster_json.h"
+#include "control/state/cluster_json.h"
 #include "control/control.h"
 #include "control_fixture.h"
 #include "fake_checker.h"

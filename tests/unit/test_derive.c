@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/derive.h"
+#include "control/kube/derive.h"
 #include "seeded_random.h"
 
 enum { ROUTES = 4000, NAMES = 1000 };

@@ -1,7 +1,7 @@
 /* diff: every kind of difference, its level, and what is none. */
 #include <string.h>
 
-#include "control/diff.h"
+#include "control/state/diff.h"
 #include "route_fixture.h"
 
 static struct diff diff;

@@ -1,7 +1,7 @@
 /* drain: what drains is told when it is empty, what is left at the deadline is closed, and both outlive control. */
 #include "control/drain.h"
 #include "control/control.h"
-#include "control/journal.h"
+#include "control/observe/journal.h"
 #include "control_fixture.h"
 #include "fake_checker.h"
 #include "traffic_fixture.h"

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/explain.h"
-#include "control/health.h"
+#include "control/traffic/explain.h"
+#include "control/health/health.h"
 #include "control_fixture.h"
 
 static struct explain *explain;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/feed.h"
+#include "control/feed/feed.h"
 #include "fake_link.h"
 
 static struct feed feed;

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "control/health.h"
+#include "control/health/health.h"
 
 static const struct health_spec spec = {
     .port = 1936, .path = "/", .interval = 5000, .timeout = 2000, .rise = 2, .fall = 2};

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "control/history.h"
+#include "control/observe/history.h"
 
 enum { LAST = HISTORY_POINTS - 1, T0 = 1700000000 };
 

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "control/hold.h"
+#include "control/state/hold.h"
 
 static void the_window_is_sixty_seconds(void **state)
 {

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "control/host_mode.h"
+#include "control/state/host_mode.h"
 
 static const struct actor anna = {.who = "anna@192.0.2.7", .reason = "new disk"};
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/hundredths.h"
+#include "control/state/hundredths.h"
 
 static void every_value_comes_back(void **state)
 {

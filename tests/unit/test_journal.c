@@ -13,7 +13,7 @@
 
 #include "common/log.h"
 #include "control/event_loop.h"
-#include "control/journal.h"
+#include "control/observe/journal.h"
 
 static char directory[64], path[96];
 static int real_stderr;

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "control/kube_answer.h"
+#include "control/kube/kube_answer.h"
 #include "tests/unit/recorded.h"
 
 static void kinds(void **state)

@@ -13,7 +13,7 @@
 #include <zlib.h>
 
 #include "control/event_loop.h"
-#include "control/kube_client.h"
+#include "control/kube/kube_client.h"
 #include "tests/unit/api_server.h"
 #include "tests/unit/recorded.h"
 

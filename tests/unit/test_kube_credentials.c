@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "control/kube_credentials.h"
+#include "control/kube/kube_credentials.h"
 
 static char directory[] = "/tmp/pm_kube_cred_XXXXXX";
 static const char *const names[] = {"token", "ca.pem", "kubeconfig", "other"};

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "control/kube_file.h"
+#include "control/kube/kube_file.h"
 
 static char directory[] = "/tmp/pm_kube_file_XXXXXX";
 static char path[64];

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/kube_line.h"
+#include "control/kube/kube_line.h"
 #include "tests/unit/recorded.h"
 
 struct seen {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/kube_object.h"
+#include "control/kube/kube_object.h"
 #include "tests/unit/guarded_buffer.h"
 
 static json_t *parse(const char *text, size_t len)

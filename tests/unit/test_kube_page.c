@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/kube_page.h"
+#include "control/kube/kube_page.h"
 #include "tests/unit/recorded.h"
 
 struct seen {

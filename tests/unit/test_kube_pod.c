@@ -6,9 +6,9 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "control/kube_line.h"
-#include "control/kube_page.h"
-#include "control/kube_pod.h"
+#include "control/kube/kube_line.h"
+#include "control/kube/kube_page.h"
+#include "control/kube/kube_pod.h"
 #include "tests/unit/recorded.h"
 
 static const struct kube_pod_rules by_host = {"router", false}, by_pod = {"router", true};

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 
-#include "control/kube_rejected.h"
+#include "control/kube/kube_rejected.h"
 
 static struct kube_rejected rejected;
 

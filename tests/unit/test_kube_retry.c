@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "control/kube_retry.h"
+#include "control/kube/kube_retry.h"
 
 static struct kube_trouble trouble_of(enum kube_trouble_kind kind)
 {

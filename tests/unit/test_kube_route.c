@@ -6,8 +6,8 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "control/kube_route.h"
-#include "control/kube_page.h"
+#include "control/kube/kube_route.h"
+#include "control/kube/kube_page.h"
 #include "tests/unit/recorded.h"
 
 static const struct kube_route_rules by_status = {"default", false}, ignored = {"default", true};

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "control/cluster.h"
+#include "control/state/cluster.h"
 #include "control/event_loop.h"
-#include "control/kube_source.h"
+#include "control/kube/kube_source.h"
 #include "tests/unit/api_server.h"
 #include "tests/unit/recorded.h"
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/kube_spec.h"
+#include "control/kube/kube_spec.h"
 
 static struct kube_spec *read_text(const char *text, struct json_faults *faults)
 {

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/kube_table.h"
+#include "control/kube/kube_table.h"
 #include "tests/unit/seeded_random.h"
 
 struct record {

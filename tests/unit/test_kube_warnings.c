@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "control/kube_warnings.h"
+#include "control/kube/kube_warnings.h"
 
 static const char *shown(const struct kube_warnings *warnings)
 {

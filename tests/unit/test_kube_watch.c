@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "control/event_loop.h"
-#include "control/kube_client.h"
-#include "control/kube_watch.h"
+#include "control/kube/kube_client.h"
+#include "control/kube/kube_watch.h"
 #include "tests/unit/api_server.h"
 #include "tests/unit/recorded.h"
 

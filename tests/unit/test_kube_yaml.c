@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/kube_yaml.h"
+#include "control/kube/kube_yaml.h"
 
 static void good(void **state)
 {

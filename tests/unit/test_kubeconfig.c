@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "control/kubeconfig.h"
+#include "control/kube/kubeconfig.h"
 
 #define CONTEXT "contexts: [{name: c, context: {cluster: k, user: u}}]\ncurrent-context: c\n"
 #define CLUSTER "clusters: [{name: k, cluster: {server: 'https://api.test:6443'}}]\n"

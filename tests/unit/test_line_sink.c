@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "control/event_loop.h"
-#include "control/line_sink.h"
+#include "control/traffic/line_sink.h"
 
 static struct event_loop *loop;
 static struct line_sink *sink;

@@ -10,9 +10,9 @@
 
 #include "common/counters.h"
 #include "control/control.h"
-#include "control/history.h"
-#include "control/metrics.h"
-#include "control/sampler.h"
+#include "control/observe/history.h"
+#include "control/observe/metrics.h"
+#include "control/observe/sampler.h"
 #include "control_fixture.h"
 #include "fake_checker.h"
 #include "fake_link.h"

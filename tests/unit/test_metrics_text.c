@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/metrics_text.h"
+#include "control/observe/metrics_text.h"
 
 static struct metrics_text text;
 

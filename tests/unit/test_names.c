@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/names.h"
+#include "control/state/names.h"
 #include "seeded_random.h"
 
 static struct names names;

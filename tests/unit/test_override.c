@@ -3,8 +3,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "control/override.h"
-#include "control/weight.h"
+#include "control/state/override.h"
+#include "control/state/weight.h"
 #include "control_fixture.h"
 #include "route_fixture.h"
 

@@ -1,5 +1,5 @@
 /* The embedded files of the web page: each is found, whole, with its type; nothing else is. */
-#include "control/page.h"
+#include "control/api/page.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -70,16 +70,20 @@ static void makes_no_markup_of_text(void **state)
 {
 	static const char *const ways[] = {"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("};
 	for (size_t i = 0; i < page_file_count; i++)
-		for (size_t j = 0; strcmp(page_files[i].path, "/chart.js") != 0 && j < sizeof(ways) / sizeof(ways[0]); j++)
+		for (size_t j = 0; strcmp(page_files[i].path, "/chart.js") != 0 && j < sizeof(ways) / sizeof(ways[0]);
+		     j++)
 			assert_false(has(&page_files[i], ways[j]));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(finds_the_frame_under_the_root), cmocka_unit_test(knows_the_types),
-	    cmocka_unit_test(holds_chart_js),                 cmocka_unit_test(finds_nothing_else),
-	    cmocka_unit_test(gives_each_content_its_own_tag), cmocka_unit_test(has_nothing_inline),
+	    cmocka_unit_test(finds_the_frame_under_the_root),
+	    cmocka_unit_test(knows_the_types),
+	    cmocka_unit_test(holds_chart_js),
+	    cmocka_unit_test(finds_nothing_else),
+	    cmocka_unit_test(gives_each_content_its_own_tag),
+	    cmocka_unit_test(has_nothing_inline),
 	    cmocka_unit_test(makes_no_markup_of_text),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

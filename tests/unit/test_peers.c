@@ -7,7 +7,7 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 
-#include "control/peers.h"
+#include "control/api/peers.h"
 
 static struct peers *peers;
 static struct address anna, bert;

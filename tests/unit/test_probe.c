@@ -15,7 +15,7 @@
 
 #include "certificate_fixture.h"
 #include "control/event_loop.h"
-#include "control/probe.h"
+#include "control/traffic/probe.h"
 
 enum { DAY = 24 * 3600, LARGE = 1 << 20 };
 

@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "certificate_fixture.h"
-#include "control/probe_certificate.h"
+#include "control/traffic/probe_certificate.h"
 
 enum { DAY = 24 * 3600 };
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/publish.h"
+#include "control/feed/publish.h"
 #include "seeded_random.h"
 
 static struct table_host host(uint32_t slot, uint32_t generation, uint8_t healthy)

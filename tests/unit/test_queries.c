@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "control/control_feed.h"
-#include "control/queries.h"
+#include "control/traffic/queries.h"
 
 /* What a question has brought. */
 struct seen {

@@ -5,10 +5,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "control/connection_log.h"
-#include "control/queries.h"
-#include "control/records.h"
-#include "control/unknown_names.h"
+#include "control/traffic/connection_log.h"
+#include "control/traffic/queries.h"
+#include "control/traffic/records.h"
+#include "control/traffic/unknown_names.h"
 
 static int teardown(void **state)
 {

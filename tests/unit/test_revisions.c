@@ -1,5 +1,5 @@
 /* revisions: what a crash leaves between two writes does no harm, and what cannot be saved is refused. */
-#include "control/revisions.h"
+#include "control/state/revisions.h"
 #include "control_fixture.h"
 #include "route_fixture.h"
 

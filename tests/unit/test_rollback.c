@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/names.h"
-#include "control/rollback.h"
+#include "control/state/names.h"
+#include "control/state/rollback.h"
 
 static struct names names, again;
 

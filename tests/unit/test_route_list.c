@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "control/control.h"
-#include "control/override.h"
-#include "control/route_list.h"
+#include "control/state/override.h"
+#include "control/api/route_list.h"
 #include "control_fixture.h"
 #include "fake_link.h"
 

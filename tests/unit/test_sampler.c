@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "control/control.h"
-#include "control/history.h"
-#include "control/sampler.h"
+#include "control/observe/history.h"
+#include "control/observe/sampler.h"
 #include "control_fixture.h"
 #include "fake_checker.h"
 #include "fake_link.h"

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "control/session.h"
+#include "control/api/session.h"
 
 static char directory[] = "/tmp/pm-test-session-XXXXXX";
 static const struct session_key key = {.bytes = {1, 2, 3}};

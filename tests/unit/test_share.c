@@ -6,8 +6,8 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "control/share.h"
-#include "control/state.h"
+#include "control/state/share.h"
+#include "control/state/state.h"
 #include "control_fixture.h"
 #include "seeded_random.h"
 

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/rollback.h"
-#include "control/shift.h"
+#include "control/state/rollback.h"
+#include "control/state/shift.h"
 #include "control_fixture.h"
 #include "route_fixture.h"
 #include "seeded_random.h"

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "control/similar_names.h"
+#include "control/traffic/similar_names.h"
 
 static struct hostname host(const char *text)
 {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/slots.h"
+#include "control/feed/slots.h"
 
 enum { COUNT = 4 };
 

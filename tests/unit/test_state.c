@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/cluster_json.h"
-#include "control/state.h"
+#include "control/state/cluster_json.h"
+#include "control/state/state.h"
 
 static struct cluster_spec *spec_of(const char *format, ...)
 {

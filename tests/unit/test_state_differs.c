@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "control/state_differs.h"
+#include "control/state/state_differs.h"
 
 static json_t *document(const char *entries)
 {

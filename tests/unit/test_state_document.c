@@ -1,8 +1,8 @@
 /* state_document: what stays of clusters that are there, what begins anew, and that what was saved is what is applied.
  */
-#include "control/state_document.h"
-#include "control/cluster_json.h"
-#include "control/state_file.h"
+#include "control/state/state_document.h"
+#include "control/state/cluster_json.h"
+#include "control/state/state_file.h"
 #include "control_fixture.h"
 #include "route_fixture.h"
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/state_facts.h"
+#include "control/state/state_facts.h"
 #include "control_fixture.h"
 
 static struct names names, again;
@@ -80,8 +80,8 @@ static void nothing_to_say(void **state)
 static void wrong_overrides_are_left_out(void **state)
 {
 	struct json_faults faults = {0};
-	json_t *object =
-	    json_loads("{\"overrides\":{\"a..b\":1,\"a.ch\":101,\"b.ch\":-1,\"c.ch\":\"5\",\"d.ch\":5,\"e.ch\":0.001}}", 0, NULL);
+	json_t *object = json_loads(
+	    "{\"overrides\":{\"a..b\":1,\"a.ch\":101,\"b.ch\":-1,\"c.ch\":\"5\",\"d.ch\":5,\"e.ch\":0.001}}", 0, NULL);
 	struct reader reader = open_reader(object, &faults);
 	state_facts_read_overrides(&reader, &again, 0);
 	assert_int_equal(again.overrides_of[0], 1);

@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "control/state_file.h"
+#include "control/state/state_file.h"
 
 static char directory[] = "/tmp/pm-test-state-XXXXXX";
 static char path[100], previous[120], bad[120];

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "control/control.h"
-#include "control/history.h"
-#include "control/stats_json.h"
+#include "control/observe/history.h"
+#include "control/observe/stats_json.h"
 #include "control_fixture.h"
 
 enum { T0 = 1700000000, LAST = HISTORY_POINTS - 1 };

@@ -9,11 +9,11 @@
 #include <string.h>
 
 #include "control/control.h"
-#include "control/history.h"
-#include "control/journal.h"
-#include "control/sampler.h"
-#include "control/stats_json.h"
-#include "control/stream.h"
+#include "control/observe/history.h"
+#include "control/observe/journal.h"
+#include "control/observe/sampler.h"
+#include "control/observe/stats_json.h"
+#include "control/observe/stream.h"
 #include "control_fixture.h"
 #include "fake_checker.h"
 #include "fake_link.h"

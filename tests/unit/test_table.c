@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "control/table.h"
+#include "control/feed/table.h"
 #include "control_fixture.h"
 
 enum { HOSTS = 4, PAIRS = 8 };

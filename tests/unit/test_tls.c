@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "control/tls.h"
+#include "control/api/tls.h"
 
 static char directory[] = "/tmp/pm-test-tls-XXXXXX";
 static char certificate[100], key[100];

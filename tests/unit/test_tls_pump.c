@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "control/tls_pump.h"
+#include "control/api/tls_pump.h"
 
 static char certificate[] = "/tmp/pm-test-pump-c-XXXXXX", key[] = "/tmp/pm-test-pump-k-XXXXXX";
 static struct event_loop *loop;

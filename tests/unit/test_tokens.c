@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "control/tokens.h"
+#include "control/api/tokens.h"
 
 static char directory[] = "/tmp/pm-test-tokens-XXXXXX";
 static char path[100];

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/unknown_names.h"
+#include "control/traffic/unknown_names.h"
 
 static struct unknown_names *names;
 

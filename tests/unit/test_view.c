@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "control/control.h"
-#include "control/view.h"
+#include "control/api/view.h"
 
 static void assert_form(json_t *json, const char *wanted)
 {

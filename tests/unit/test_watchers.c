@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "control/control.h"
-#include "control/override.h"
-#include "control/weight.h"
+#include "control/state/override.h"
+#include "control/state/weight.h"
 #include "control_fixture.h"
 #include "fake_link.h"
 

@@ -13,10 +13,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "control/auth.h"
+#include "control/api/auth.h"
 #include "control/control.h"
 #include "control/event_loop.h"
-#include "control/websocket.h"
+#include "control/api/websocket.h"
 #include "control_fixture.h"
 
 enum { RECEIVED_MAX = 4 << 20 };

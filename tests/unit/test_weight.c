@@ -6,7 +6,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "control/weight.h"
+#include "control/state/weight.h"
 
 static struct cluster_spec cluster;
 static struct pair pair;
