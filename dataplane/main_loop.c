@@ -16,6 +16,7 @@
 
 enum {
 	SECOND = 1000,          /* ms */
+	COUNT_INTERVAL = 100,   /* whoever reads the counters of ports each second sees what a second was */
 	FEEDING_INTERVAL = 100, /* while the workers have no tables: how often to look whether they do */
 	FAULT_LOG_INTERVAL = 60 * SECOND,
 	EVENTS_PER_WAIT = 8,
@@ -31,7 +32,7 @@ struct fault_log {
 struct main_loop {
 	struct dataplane *dataplane;
 	int epoll;
-	uint64_t next_second;
+	uint64_t next_count;
 	struct fault_log faults[PORTS_MAX];
 	bool stopping;
 	uint64_t stop_at; /* ms, at the latest */
@@ -45,7 +46,7 @@ uint64_t dataplane_now(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* ---- once a second ---- */
+/* ---- now and then ---- */
 
 static void log_faults(struct main_loop *loop, unsigned number, uint64_t now)
 {
@@ -83,7 +84,7 @@ static void count_buffers(const struct dataplane *dataplane)
 	shared_set(&first->mbufs_available, rte_mempool_avail_count(dataplane->pool));
 }
 
-static void each_second(struct main_loop *loop, uint64_t now)
+static void count_ports(struct main_loop *loop, uint64_t now)
 {
 	struct dataplane *dataplane = loop->dataplane;
 	for (unsigned i = 0; i < dataplane->config->port_count; i++) {
@@ -93,7 +94,7 @@ static void each_second(struct main_loop *loop, uint64_t now)
 		log_faults(loop, i, now);
 	}
 	count_buffers(dataplane);
-	loop->next_second = now + SECOND;
+	loop->next_count = now + COUNT_INTERVAL;
 }
 
 /* ---- whenever something happens ---- */
@@ -203,9 +204,9 @@ bool main_loop_run(struct dataplane *dataplane)
 		int timeout = netlink_mirror_work(dataplane->mirror, now);
 		services_update(&dataplane->services);
 		check_interfaces(&loop);
-		if (now >= loop.next_second)
-			each_second(&loop, now);
-		timeout = until(loop.next_second, now, timeout);
+		if (now >= loop.next_count)
+			count_ports(&loop, now);
+		timeout = until(loop.next_count, now, timeout);
 		if (!dataplane->services.ready || loop.stopping)
 			timeout = timeout < FEEDING_INTERVAL ? timeout : FEEDING_INTERVAL;
 		if (loop.stopping)

@@ -417,7 +417,7 @@ static void at_the_end_nothing_new_begins(void **state)
 	client_send(&last, LATER, 20); /* the connection is known */
 	for (int i = 0; i < 5; i++)
 		event_loop_turn(loop, 2);
-	send(last.fd, LATER + 20, sizeof(LATER) - 1 - 20, MSG_NOSIGNAL);
+	send(last.fd, &LATER[20], sizeof(LATER) - 1 - 20, MSG_NOSIGNAL);
 	admin_http_flush(http);
 	assert_false(has_later());
 	struct pollfd readable = {.fd = last.fd, .events = POLLIN};

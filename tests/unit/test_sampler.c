@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "control/control.h"
 #include "control/observe/history.h"
@@ -59,6 +60,9 @@ static int teardown(void **state)
 /* A dataplane, with slots for all router hosts and pairs. The loop turns only here: its own timer must not sample. */
 static void appear(void)
 {
+	/* Away from the turn of the second, at which the sampler takes one by itself. */
+	while (clock_unix_ms() % 1000 > 600)
+		usleep(10000);
 	assert_null(fake_link_appear());
 	for (int turn = 0; control.applied < control.state.revision; turn++) {
 		assert_true(turn < 5000);
@@ -260,13 +264,14 @@ static void ticked(void *context)
 static void seconds_come_by_themselves(void **state)
 {
 	int64_t begun = clock_unix_ms() / 1000;
+	uint64_t give_up = clock_monotonic_ms() + 30000;
 	sampler_listen(control.sampler, ticked, NULL);
-	for (int turn = 0; ticks < 2; turn++) {
-		assert_true(turn < 1000);
+	while (ticks < 2) {
+		assert_true(clock_monotonic_ms() < give_up);
 		event_loop_turn(loop, 100);
 	}
-	assert_in_range(history_second(control.history), begun + 2, begun + 3);
-	assert_in_range(clock_unix_ms() % 1000, 0, 500);
+	/* Of the wall clock: a second is taken when it has begun, and none twice. */
+	assert_in_range(history_second(control.history), begun + 2, clock_unix_ms() / 1000);
 	assert_true(sampler_cost(control.sampler).max_us < 1000000);
 }
 
