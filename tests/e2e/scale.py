@@ -19,7 +19,7 @@ FACTOR: dict[str, dict[str, float]] = {
     "requests_per_weights": {"short": 303, "long": 1_000},
     "shifted_connections": {"short": 800, "long": 10_000},
     "flood_seconds": {"short": 5, "long": 10},
-    "fuzz_seconds": {"short": 10, "long": 120},
+    "fuzz_seconds": {"short": 6, "long": 120},
     "test_limit_seconds": {"short": 180, "long": 900},  # a test that takes longer has failed
 }
 
