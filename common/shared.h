@@ -84,7 +84,7 @@ struct shared_header {
 	shared_u64 control_start;      /* announced by control before its SYNC_BEGIN */
 	shared_u64 config_print;       /* of the file that runs: config_print */
 	shared_u64 config_refused;     /* of the last file that was refused; its errors are in the log */
-	struct vip_table vips;         /* entries behind `count` may be half written */
+	struct vip_table vips;         /* vips_publish: the main thread writes, control reads; workers have their own */
 	shared_u64 vip_held[VIPS_MAX]; /* 1: the kernel holds the address (main thread writes, workers read) */
 	struct shared_port ports[PORTS_MAX];
 };

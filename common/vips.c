@@ -5,7 +5,8 @@
 
 int vips_find(const struct vip_table *table, const struct address *address, uint16_t port)
 {
-	for (unsigned i = 0; i < table->count; i++)
+	uint64_t count = __atomic_load_n(&table->count, __ATOMIC_ACQUIRE);
+	for (unsigned i = 0; i < count; i++)
 		if (table->entries[i].port == port && address_equal(&table->entries[i].address, address))
 			return (int)i;
 	return -1;
@@ -32,4 +33,15 @@ bool vips_update(struct vip_table *table, const struct config *config)
 	}
 	*table = next;
 	return true;
+}
+
+void vips_publish(struct vip_table *table, const struct vip_table *next)
+{
+	for (uint64_t i = 0; i < table->count; i++) {
+		table->entries[i].listener = next->entries[i].listener;
+		table->entries[i].tls = next->entries[i].tls;
+	}
+	for (uint64_t i = table->count; i < next->count; i++)
+		table->entries[i] = next->entries[i];
+	__atomic_store_n(&table->count, next->count, __ATOMIC_RELEASE);
 }

@@ -28,7 +28,11 @@ struct vip_table {
 /* The pairs of the configuration: known ones keep their numbers, new ones get the next. An empty table is all zero.
  * False: there would be more than VIPS_MAX, closed ones included; nothing has changed. */
 bool vips_update(struct vip_table *table, const struct config *config);
-/* Its number, or -1. */
+/* Shows `next`, which is `table` after vips_update, to readers of `table` in other threads and processes: they find a
+ * new pair when all of it is there, and known ones throughout. `listener` and `tls` are for the writer's thread alone.
+ */
+void vips_publish(struct vip_table *table, const struct vip_table *next);
+/* Its number, or -1. Any thread or process. */
 int vips_find(const struct vip_table *table, const struct address *address, uint16_t port);
 
 #endif

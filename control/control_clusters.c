@@ -56,14 +56,14 @@ bool control_put(struct control *control, struct cluster_spec *spec, int64_t pus
 	control->state.untouched &= pushed;
 	if (!put(control, spec, pushed_at, actor))
 		return false;
+	size_t routes = control->state.names.of_cluster[state_cluster(&control->state, spec->name)->index];
 	tell(control->journal, actor, entry_of(control, kind, spec->name),
-	     "cluster %s: %s: %zu router hosts, %zu routes, %s%s%s", spec->name,
+	     "cluster %s: %s: %zu router host%s, %zu route%s, %s%s%s", spec->name,
 	     pushed   ? "its plugin has pushed"
 	     : before ? "changed"
 	              : "added",
-	     spec->host_count, control->state.names.of_cluster[state_cluster(&control->state, spec->name)->index],
-	     cluster_state_name(spec->state), state != spec->state ? ", was " : "",
-	     state != spec->state ? cluster_state_name(state) : "");
+	     spec->host_count, plural(spec->host_count), routes, plural(routes), cluster_state_name(spec->state),
+	     state != spec->state ? ", was " : "", state != spec->state ? cluster_state_name(state) : "");
 	return true;
 }
 

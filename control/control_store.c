@@ -11,6 +11,7 @@
 #include "control/state/cluster_json.h"
 #include "control/control.h"
 #include "control/observe/tell.h"
+#include "control/state/state_text.h"
 
 void control_notice(struct control *control, const char *format, ...)
 {
@@ -35,13 +36,15 @@ void control_not_saved(struct control *control)
 	     control->state_file.why);
 }
 
-bool control_save_document(struct control *control, json_t *document)
+bool control_save_state(struct control *control, const struct state *state, const struct state_change *change)
 {
 	struct state_file_status *file = &control->state_file;
 	bool was_failing = file->failing;
+	size_t len;
+	char *text = state_text(state, change, STATE_SAVED, &len);
 	file->why[0] = '\0';
-	file->good = state_file_write(file->path, document, true, file->why);
-	json_decref(document);
+	file->good = state_file_write_text(file->path, text, len, true, true, file->why);
+	free(text);
 	/* It may be written and yet leave something to say. */
 	file->failing = false;
 	if (file->why[0] != '\0')
@@ -56,7 +59,7 @@ bool control_save_document(struct control *control, json_t *document)
 
 bool control_save(struct control *control, const struct state_change *change)
 {
-	return control_save_document(control, state_write(&control->state, change));
+	return control_save_state(control, &control->state, change);
 }
 
 bool control_save_in_place(struct control *control)

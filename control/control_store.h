@@ -10,6 +10,7 @@
 #include "control/state/cluster.h"
 
 struct control;
+struct state;
 struct state_change;
 
 /* A line for the status, logged too. */
@@ -20,8 +21,8 @@ void control_log_faults(const char *where, const struct json_faults *faults);
 void control_not_saved(struct control *control);
 /* Writes the state as it will be after the change (NULL: as it is), durably. False: control->state_file says why. */
 bool control_save(struct control *control, const struct state_change *change);
-/* The same for a whole saved form, made by the caller. Takes the reference. */
-bool control_save_document(struct control *control, json_t *document);
+/* The same for another state, which is to become control's. */
+bool control_save_state(struct control *control, const struct state *state, const struct state_change *change);
 /* Saves what was changed in place; the revision is one up. False: the caller takes it back. */
 bool control_save_in_place(struct control *control);
 

@@ -71,6 +71,13 @@ static void closed(void *context, const struct queries_result *result)
 		log_warning("connections that are left of a drain are not closed yet: %s", result->why);
 }
 
+/* The end of a whole cluster closes what its router hosts have. */
+static bool closes_with_cluster(const struct draining *draining)
+{
+	const struct drain *whole = &draining->cluster->drain;
+	return draining->host && whole->told && whole->ended == 0;
+}
+
 static void close_rest(const struct draining *draining)
 {
 	char why[QUERY_WHY_MAX];
@@ -78,7 +85,7 @@ static void close_rest(const struct draining *draining)
 	                                .host = draining->host ? draining->host->id : 0};
 	const struct queries_reader reader = {.done = closed};
 	uint64_t now = clock_monotonic_ms();
-	if (now < draining->drain->close_at)
+	if (now < draining->drain->close_at || closes_with_cluster(draining))
 		return;
 	draining->drain->close_at = now + DRAIN_CLOSE_MS;
 	if (!queries_close(draining->control, &filter, &reader, why))

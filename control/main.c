@@ -16,6 +16,7 @@
 
 #include "common/config.h"
 #include "common/log.h"
+#include "common/program_arguments.h"
 #include "common/run_file.h"
 #include "common/shared.h"
 #include "control/api/admin_http.h"
@@ -28,9 +29,12 @@
 #include "control/observe/stream.h"
 #include "control/api/websocket.h"
 
-static const char usage[] = "usage: pointsman-control --config FILE   run\n"
-                            "       pointsman-control --check FILE    check a configuration; needs no privileges\n"
-                            "       pointsman-control --version\n";
+static const struct program program = {
+    .name = "pointsman-control",
+    .version = PM_VERSION,
+    .about = "Tells the dataplane what goes where: watches clusters, checks router hosts, serves the admin API.",
+    .checks = true,
+};
 
 static int check(const char *path)
 {
@@ -240,15 +244,9 @@ static int run(const char *path, char **argv)
 
 int main(int argc, char **argv)
 {
-	log_init("pointsman-control");
-	if (argc == 3 && strcmp(argv[1], "--config") == 0)
-		return run(argv[2], argv);
-	if (argc == 3 && strcmp(argv[1], "--check") == 0)
-		return check(argv[2]);
-	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-		printf("pointsman-control %s\n", PM_VERSION);
-		return EXIT_SUCCESS;
-	}
-	fputs(usage, stderr);
-	return EXIT_FAILURE;
+	const struct program_arguments arguments = program_arguments_read(&program, argc, argv, stdout, stderr);
+	if (arguments.action == PROGRAM_END)
+		return arguments.status;
+	log_init(program.name);
+	return arguments.action == PROGRAM_CHECK ? check(arguments.path) : run(arguments.path, argv);
 }

@@ -21,6 +21,7 @@ struct reload {
 
 	/* The one that is under way; `wanted` NULL: none. */
 	struct config *wanted;
+	bool told; /* the dataplane has been */
 	struct reload_outcome outcome;
 	uint64_t give_up; /* monotonic ms */
 	char who[WHO_MAX + 1], reason[REASON_MAX + 1];
@@ -72,10 +73,27 @@ static void adopt(struct reload *reload)
 	finish(reload, RELOAD_DONE);
 }
 
+/* Default clusters are sent by the numbers of listeners, which may be others afterwards: what has been sent must have
+ * been applied before, and nothing more is sent meanwhile (reload_pending). */
+static void tell_dataplane(struct reload *reload)
+{
+	const struct control *control = reload->control;
+	if (!control->shared || !feed_idle(&control->feed) ||
+	    !dataplane_link_drained(control->link, control->shared->worker_count))
+		return;
+	/* 0, when it has just ended, would be our whole process group. */
+	pid_t pid = dataplane_link_pid(control->link);
+	if (pid > 0)
+		kill(pid, SIGHUP);
+	reload->told = true;
+}
+
 static void look(void *context)
 {
 	struct reload *reload = context;
 	const struct shared_header *shared = reload->control->shared;
+	if (!reload->told)
+		tell_dataplane(reload);
 	if (!shared || shared_get(&shared->config_print) == reload->wanted->print)
 		adopt(reload); /* a dataplane that starts now reads the new file */
 	else if (shared_get(&shared->config_refused) == reload->wanted->print)
@@ -173,9 +191,6 @@ void reload_begin(struct reload *reload, bool dry_run, const struct actor *actor
 	snprintf(reload->reason, sizeof(reload->reason), "%s", actor->reason ? actor->reason : "");
 	reload->done = done;
 	reload->context = context;
-	/* 0, when it has just ended, would be our whole process group. */
-	pid_t pid = control->shared ? dataplane_link_pid(control->link) : 0;
-	if (pid > 0)
-		kill(pid, SIGHUP);
+	reload->told = false;
 	look(reload);
 }

@@ -30,8 +30,7 @@ struct reload_outcome {
 	struct config_errors errors; /* the receiver's to free */
 };
 
-/* `path`: of the configuration file. Never NULL. `changed` (may be NULL) is called after control->config has changed.
- */
+/* `path`: of the configuration file. Never NULL. */
 struct reload *reload_create(struct control *control, const char *path);
 void reload_destroy(struct reload *reload);
 /* Reads and checks the file. With `dry_run` that is all; else changes everything and then calls `done`, perhaps at

@@ -178,10 +178,11 @@ static void changed(void *context, enum kube_change change)
 	bool was_current = cluster->current;
 	bool differs = adopt_observed(&control->state, cluster, control->config, kube_source_observed(watcher->source),
 	                              change == KUBE_LIST, &clock);
+	size_t routes = control->state.names.of_cluster[cluster->index];
 	if (!was_current)
 		tell(control->journal, NULL, entry_of(watcher, "cluster_current", JOURNAL_INFO),
-		     "cluster %s: is up to date with its API: %zu routes, %zu router hosts, %zu held", watcher->name,
-		     control->state.names.of_cluster[cluster->index], cluster->spec->host_count,
+		     "cluster %s: is up to date with its API: %zu route%s, %zu router host%s, %zu held", watcher->name,
+		     routes, plural(routes), cluster->spec->host_count, plural(cluster->spec->host_count),
 		     adopt_held(&control->state, cluster));
 	watchers_save(&control->watchers); /* before the workers are told, if it does not take too long */
 	if (differs)

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/program_arguments.h"
 #include "dataplane/allocation_guard.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/eal.h"
@@ -346,14 +347,16 @@ static const struct step {
 
 enum { STEPS = sizeof(steps) / sizeof(*steps) };
 
-static struct config *read_config(int argc, char **argv)
+static const struct program program = {
+    .name = "pointsman-dataplane",
+    .version = POINTSMAN_VERSION,
+    .about = "Forwards the connections of clients to router hosts.",
+};
+
+static struct config *read_config(const char *path)
 {
-	if (argc != 3 || strcmp(argv[1], "--config") != 0) {
-		log_error("usage: pointsman-dataplane --config FILE");
-		return NULL;
-	}
 	struct config_errors errors = {0};
-	struct config *config = config_read(argv[2], &errors);
+	struct config *config = config_read(path, &errors);
 	for (size_t i = 0; i < errors.count; i++)
 		log_error("%s", errors.lines[i]);
 	config_errors_free(&errors);
@@ -365,9 +368,12 @@ int main(int argc, char **argv)
 	static struct dataplane dataplane;
 	unsigned started = 0;
 
-	log_init("pointsman-dataplane");
-	dataplane.config = read_config(argc, argv);
-	if (!dataplane.config || !realpath(argv[2], dataplane.config_path))
+	const struct program_arguments arguments = program_arguments_read(&program, argc, argv, stdout, stderr);
+	if (arguments.action == PROGRAM_END)
+		return arguments.status;
+	log_init(program.name);
+	dataplane.config = read_config(arguments.path);
+	if (!dataplane.config || !realpath(arguments.path, dataplane.config_path))
 		return EXIT_FAILURE;
 	log_format(dataplane.config->log.json);
 	while (started < STEPS && steps[started].start(&dataplane))

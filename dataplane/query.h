@@ -42,13 +42,17 @@ struct queries {
 	struct query list[QUERIES_AT_ONCE + QUERIES_WAITING];
 	unsigned count;
 	unsigned turn;
+	uint64_t stepped_us;   /* the last step, whether there was something to do or not */
+	uint64_t distrusts_us; /* until then orders to close are refused, which may be old */
 };
 
 struct worker;
 
-/* A MESSAGE_CONNECTIONS or MESSAGE_EXPLAIN that was checked: queued, or refused. */
+/* A MESSAGE_CONNECTIONS or MESSAGE_EXPLAIN that was checked: queued, or refused. Refused are also orders to close that
+ * may have waited while the worker stood still: control has given up on them, and has said that they were not obeyed.
+ */
 void queries_take(struct worker *worker, const struct message *message);
-/* Works on one of them for some tens of microseconds. False: there is none. */
+/* With every tick: works on one of them for less than 20 us. False: there is none. */
 bool queries_step(struct worker *worker);
 /* Forgets all, unanswered: who asked has gone. */
 void queries_drop(struct worker *worker);

@@ -80,7 +80,7 @@ void reconfigure(struct dataplane *dataplane)
 	}
 	worker_loops_reconfigure(dataplane->loops, running);
 	await_workers(dataplane);
-	shared->vips = running->vips; /* from now on they are served */
+	vips_publish(&shared->vips, &running->vips); /* from now on they are served */
 	dataplane->running = running;
 	shared_set(&shared->config_print, running->config->print);
 	if (before && worker_loops_reconfigured(dataplane->loops)) {

@@ -103,6 +103,7 @@ struct worker *worker_create(const struct worker_params *params)
 	worker->table_secret = params->table_secret;
 	worker->now_us = params->now_us;
 	worker->now = (uint32_t)(params->now_us / 1000);
+	worker->queries.stepped_us = params->now_us;
 	worker->router_mss_min = UINT16_MAX;
 	struct vip_table vips = {0};
 	vips_update(&vips, params->config);

@@ -4,9 +4,17 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "control/api/peers.h"
+
 void admin_connections_init(struct admin_connections *connections)
 {
 	connections->list.next = connections->list.previous = &connections->list;
+}
+
+static bool same_peer(const struct address *a, const struct address *b)
+{
+	struct address first = peer_network(a), second = peer_network(b);
+	return address_equal(&first, &second);
 }
 
 static bool counts(const struct admin_connection *connection)
@@ -25,7 +33,7 @@ static bool end_idle(struct admin_connections *connections, const struct address
 {
 	struct admin_connection *oldest = NULL;
 	for (struct admin_connection *at = connections->list.next; at != &connections->list; at = at->next) {
-		if (!counts(at) || at->phase != ADMIN_HEAD || (peer && !address_equal(&at->peer, peer)))
+		if (!counts(at) || at->phase != ADMIN_HEAD || (peer && !same_peer(&at->peer, peer)))
 			continue;
 		if (!oldest || at->since < oldest->since)
 			oldest = at;
@@ -40,7 +48,7 @@ bool admin_connections_admit(struct admin_connections *connections, const struct
 	unsigned all = 0, own = 0;
 	for (const struct admin_connection *at = connections->list.next; at != &connections->list; at = at->next) {
 		all += counts(at);
-		own += counts(at) && address_equal(&at->peer, peer);
+		own += counts(at) && same_peer(&at->peer, peer);
 	}
 	if (own >= ADMIN_CONNECTIONS_PEER_MAX)
 		return end_idle(connections, peer);

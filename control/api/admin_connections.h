@@ -10,7 +10,7 @@
 
 enum {
 	ADMIN_CONNECTIONS_MAX = 384,      /* besides WebSockets */
-	ADMIN_CONNECTIONS_PEER_MAX = 128, /* of one address */
+	ADMIN_CONNECTIONS_PEER_MAX = 128, /* of one address, or one IPv6 /64 */
 	ADMIN_HEAD_MS = 10000,            /* from the last answer (or the start) to a whole head; TLS included */
 	ADMIN_BODY_MS = 60000,            /* to the end of the body */
 	ADMIN_ANSWER_MS = 120000,         /* until the peer has taken the answer */

@@ -10,11 +10,12 @@
 
 #include "common/log.h"
 #include "control/api/admin_listen.h"
+#include "control/api/api.h"
 #include "control/control.h"
 #include "control/api/tls.h"
 #include "control/api/tls_pump.h"
 
-enum { TICK_MS = 1000, ACCEPT_PER_TURN = 64 };
+enum { TICK_MS = 1000, ACCEPT_PER_TURN = 64, TELL_MS = 60000 };
 
 struct admin_front {
 	const struct control *control;
@@ -26,6 +27,8 @@ struct admin_front {
 	struct tls *tls; /* NULL: plain HTTP */
 	bool complained; /* that there is no certificate */
 	struct tls_pumps *pumps;
+	unsigned strangers;      /* closed at once since `told_at` */
+	uint64_t told_at;        /* monotonic ms; 0: never */
 	struct event_timer tick; /* for connections that take too long, and the certificate */
 };
 
@@ -75,14 +78,34 @@ static void refresh_tls(struct admin_front *front)
 
 /* ---- connections ---- */
 
+/* A line a minute: anybody may try. */
+static void tell_of_stranger(struct admin_front *front, const struct address *peer)
+{
+	char text[ADDRESS_TEXT_MAX];
+	uint64_t now = clock_monotonic_ms();
+	front->strangers++;
+	if (front->told_at != 0 && now - front->told_at < TELL_MS)
+		return;
+	log_warning(
+	    "admin API: %u connections closed at once, the last one from %s, which is neither in admin.allow_from or "
+	    "admin.metrics_from of the configuration file nor in push_from of a cluster",
+	    front->strangers, address_format(peer, text));
+	front->told_at = now;
+	front->strangers = 0;
+}
+
 static void take_connection(struct admin_front *front, int fd, const struct sockaddr *from, socklen_t len)
 {
 	struct address peer, local;
 	uint16_t port;
 	int one = 1;
-	if (!admin_read_sockaddr(from, &peer, &port) || !admin_local_address(fd, &local, &port) ||
+	bool known = admin_read_sockaddr(from, &peer, &port);
+	bool admitted = known && api_peer_admitted(front->control, &peer);
+	if (!admitted || !admin_local_address(fd, &local, &port) ||
 	    !admin_connections_admit(&front->connections, &peer)) {
 		close(fd);
+		if (known && !admitted)
+			tell_of_stranger(front, &peer);
 		return;
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));

@@ -1,5 +1,5 @@
-/* Where connections of the admin API come in: accepted, counted, cut when they take too long, and with TLS made plain.
- * What is said on them is admin_http's. */
+/* Where connections of the admin API come in: taken from peers that may say something, counted, cut when they take too
+ * long, and with TLS made plain. What is said on them is admin_http's. */
 #ifndef PM_ADMIN_FRONT_H
 #define PM_ADMIN_FRONT_H
 

@@ -184,6 +184,28 @@ static bool reads_metrics(const struct config *config, const struct endpoint *en
 	       in_prefixes(config->admin.metrics_from, config->admin.metrics_from_count, peer);
 }
 
+static bool in_allow_from(const struct config *config, const struct address *peer)
+{
+	if (config->admin.allow_from_count == 0)
+		return config_address_is_loopback(peer);
+	return in_prefixes(config->admin.allow_from, config->admin.allow_from_count, peer);
+}
+
+bool api_peer_admitted(const struct control *control, const struct address *peer)
+{
+	const struct config *config = control->config;
+	if (in_allow_from(config, peer) ||
+	    in_prefixes(config->admin.metrics_from, config->admin.metrics_from_count, peer))
+		return true;
+	for (unsigned i = 0; i < CLUSTERS_MAX; i++) {
+		const struct cluster *cluster = control->state.clusters[i];
+		if (cluster && cluster->spec->source == SOURCE_PUSH &&
+		    in_prefixes(cluster->spec->push_from, cluster->spec->push_from_count, peer))
+			return true;
+	}
+	return false;
+}
+
 /* A plugin's push is governed by push_from; everything else, wrong addresses too, by allow_from. */
 static bool peer_allowed(const struct config *config, const struct endpoint *endpoint, const struct address *peer)
 {
@@ -191,9 +213,7 @@ static bool peer_allowed(const struct config *config, const struct endpoint *end
 		return true;
 	if (reads_metrics(config, endpoint, peer))
 		return true;
-	if (config->admin.allow_from_count == 0)
-		return config_address_is_loopback(peer);
-	return in_prefixes(config->admin.allow_from, config->admin.allow_from_count, peer);
+	return in_allow_from(config, peer);
 }
 
 static bool is_json(const char *content_type)
@@ -351,7 +371,7 @@ static bool body_right(const struct call *call, const struct endpoint *endpoint,
 		return false;
 	}
 	bool body = (endpoint->flags & ENDPOINT_BODY) ||
-	            ((endpoint->flags & ENDPOINT_MAY_BODY) && (request->content_type || request->announced_len > 0));
+	            (strcmp(endpoint->method, "GET") != 0 && (request->content_type || request->announced_len > 0));
 	if (body && !(endpoint->flags & ENDPOINT_PUSH) && !is_json(request->content_type)) {
 		*reply = reply_problem(415, "the body must be JSON: Content-Type: application/json");
 		return false;
@@ -428,12 +448,30 @@ bool api_accept(struct control *control, const struct api_request *request, stru
 	return admitted(control, found.endpoint, request, reply) && check(&call, &found, true, reply);
 }
 
+/* A dry_run in a body that nobody reads would be overlooked, and the change be made. */
+static bool body_read(const struct call *call, const struct endpoint *endpoint, struct api_reply *reply)
+{
+	if ((endpoint->flags & (ENDPOINT_BODY | ENDPOINT_MAY_BODY)) || strcmp(endpoint->method, "GET") == 0)
+		return true;
+	json_t *body = call_body(call, reply);
+	if (!body)
+		return false;
+	bool empty = json_is_object(body) && json_object_size(body) == 0;
+	json_decref(body);
+	if (!empty)
+		*reply = reply_problem(400, "%s %s takes no body but {}; dry_run and reason are query parameters",
+		                       endpoint->method, call->request->path);
+	return empty;
+}
+
 struct api_reply api_handle(struct control *control, const struct api_request *request)
 {
 	struct call call = {.control = control, .request = request};
 	struct api_reply reply;
 	struct found found = find(request);
-	return check(&call, &found, false, &reply) ? found.endpoint->handle(&call) : reply;
+	if (!check(&call, &found, false, &reply) || !body_read(&call, found.endpoint, &reply))
+		return reply;
+	return found.endpoint->handle(&call);
 }
 
 /* ---- the index ---- */

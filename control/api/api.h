@@ -77,6 +77,9 @@ struct api_reply {
 	struct api_later *later; /* all else is empty */
 };
 
+/* May a connection of this peer say anything at all: is it in allow_from, metrics_from or the push_from of a cluster?
+ * What it may ask for, api_accept looks at. */
+bool api_peer_admitted(const struct control *control, const struct address *peer);
 /* Looks at a request before its body: is there such an address, may the method be used, by this peer, in this form?
  * False: `reply` says why not. */
 bool api_accept(struct control *control, const struct api_request *request, struct api_reply *reply);

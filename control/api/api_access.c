@@ -62,6 +62,7 @@ static struct api_reply post_login(struct call *call)
 static struct api_reply post_logout(struct call *call)
 {
 	struct api_reply reply = {.status = 200, .json = json_object()};
+	auth_logout(call->control->auth, &call->request->peer, call->request->cookie);
 	auth_cookie(call->control->auth, NULL, call->request->tls, reply.cookie);
 	return reply;
 }
@@ -141,7 +142,6 @@ static struct api_reply post_token(struct call *call)
 		return reply;
 	if (!auth)
 		return reply_no_tokens();
-	auth_refresh(auth);
 	if (tokens_find_name(auth_tokens(auth), name))
 		return reply_problem(409, "there is a token %s already: remove it first, or take another name", name);
 	if (call->dry_run)
@@ -172,7 +172,6 @@ static struct api_reply delete_token(struct call *call)
 	struct auth *auth = call->control->auth;
 	if (!auth)
 		return reply_no_tokens();
-	auth_refresh(auth);
 	const struct token *token = tokens_find_name(auth_tokens(auth), call->names[0]);
 	if (!token)
 		return reply_problem(404, "there is no token %s; GET /api/v1/tokens lists them",
@@ -201,7 +200,7 @@ static struct api_reply get_stream(struct call *call)
 
 static const struct endpoint endpoints[] = {
     {"/api/v1/login", "POST", ROLE_NONE, ENDPOINT_OPEN | ENDPOINT_BODY, NULL, post_login, NULL},
-    {"/api/v1/logout", "POST", ROLE_NONE, ENDPOINT_OPEN | ENDPOINT_MAY_BODY, NULL, post_logout, NULL},
+    {"/api/v1/logout", "POST", ROLE_NONE, ENDPOINT_OPEN, NULL, post_logout, NULL},
     {"/api/v1/whoami", "GET", ROLE_VIEWER, 0, NULL, get_whoami, NULL},
     {"/api/v1/tokens", "GET", ROLE_ADMIN, 0, NULL, get_tokens, NULL},
     {"/api/v1/tokens", "POST", ROLE_ADMIN, ENDPOINT_WRITE | ENDPOINT_BODY, NULL, post_token, NULL},

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "control/state/cluster_plan.h"
+#include "control/drain.h"
 #include "control/duration.h"
 #include "control/api/endpoint.h"
 #include "control/state/revisions.h"
@@ -36,14 +37,20 @@ static bool read_wish(struct call *call, enum cluster_state state, struct wish *
 	return false;
 }
 
-/* Why it needs force. */
-static struct api_reply leaves_routes(const struct cluster *cluster, const struct cluster_plan *plan)
+/* What would become of the cluster itself. */
+static void tell(struct cluster_plan *plan, const struct cluster *cluster, const struct cluster_spec *then,
+                 const struct cluster_settings *settings)
 {
-	return reply_forceable(reply_problem(
-	    409,
-	    "cluster %s: %zu route%s served nowhere else and would be left without any cluster: %s. Serve "
-	    "them elsewhere first, or send {\"force\": true}",
-	    cluster->spec->name, plan->red, plan->red == 1 ? " is" : "s are", plan->named));
+	char span[DRAIN_TEXT_MAX];
+	const char *name = cluster->spec->name;
+	const struct cluster_settings now = control_settings(cluster);
+	cluster_plan_tell(plan, cluster, then);
+	json_t *lines = json_object_get(plan->json, "differs");
+	if (settings->drain_timeout > 0 && settings->drain_timeout != now.drain_timeout)
+		json_array_append_new(lines, json_sprintf("cluster %s: what is left after %s is closed", name,
+		                                          drain_span(settings->drain_timeout, span)));
+	if (settings->closes && !now.closes)
+		json_array_append_new(lines, json_sprintf("cluster %s: its connections are closed at once", name));
 }
 
 /* Does what the settings say, or only plans it. */
@@ -56,8 +63,10 @@ static struct api_reply change(struct call *call, struct cluster *cluster, const
 	struct cluster_spec then = *cluster->spec; /* only looked at */
 	then.state = settings->state;
 	cluster_plan_make(&plan, control, cluster, &then);
-	if (differs && plan.red > 0 && settings->state != CLUSTER_ACTIVE && !force)
-		return reply_refused(call, leaves_routes(cluster, &plan), plan.json);
+	if (call->dry_run)
+		tell(&plan, cluster, &then, settings);
+	if (plan.needs_force && !force)
+		return reply_leaves_routes(call, &plan, cluster->spec->name);
 	if (differs && !call->dry_run) {
 		char what[REVISION_WHAT_MAX];
 		snprintf(what, sizeof(what), "before cluster %s was %s", cluster->spec->name,
@@ -136,7 +145,7 @@ static struct api_reply post_offline(struct call *call)
 		return reply;
 	if (cluster->spec->state == CLUSTER_STAGED)
 		return wrong_state(cluster,
-		                   "it gets no connections until it is activated; DELETE it if it is not wanted");
+		                   "it gets no connections until it is activated; remove it if it is not wanted");
 	return set_state(call, CLUSTER_OFFLINE);
 }
 

@@ -44,7 +44,7 @@ static bool owner_conflict(const struct cluster *before, const struct cluster_sp
 	if (before && before->spec->source != spec->source) {
 		*reply = reply_problem(
 		    409,
-		    "cluster %s has source %s, which owns its router hosts and routes; DELETE it first to change "
+		    "cluster %s has source %s, which owns its router hosts and routes; remove it first to change "
 		    "its source",
 		    spec->name, cluster_source_name(before->spec->source));
 		return true;
@@ -130,18 +130,35 @@ static bool keep_before(struct call *call, const char *what, bool watched)
 	return revisions_before(call->control, &call->actor, text, watched);
 }
 
+static bool read_force(const struct call *call, bool *force, struct api_reply *reply)
+{
+	const char *text = call_query(call, "force");
+	*force = text && strcmp(text, "true") == 0;
+	if (!text || *force || strcmp(text, "false") == 0)
+		return true;
+	*reply = reply_problem(400, "force must be true or false");
+	return false;
+}
+
 static struct api_reply put_cluster(struct call *call)
 {
+	bool force;
 	struct cluster_plan plan;
 	struct control *control = call->control;
 	struct api_reply reply;
 	const struct cluster *before = state_cluster(&control->state, call->names[0]);
-	struct cluster_spec *spec = wanted_spec(call, before, &reply);
+	struct cluster_spec *spec = read_force(call, &force, &reply) ? wanted_spec(call, before, &reply) : NULL;
 	if (!spec)
 		return reply;
 	bool changed = !before || !cluster_equal(spec, before->spec);
 	unsigned status = before || call->dry_run ? 200 : 201;
 	cluster_plan_make(&plan, control, before, spec);
+	if (call->dry_run)
+		cluster_plan_tell(&plan, before, spec);
+	if (plan.needs_force && !force) {
+		cluster_free(spec);
+		return reply_leaves_routes(call, &plan, call->names[0]);
+	}
 	json_t *json = json_pack("{s:o}", "plan", plan.json);
 	if (!changed || call->dry_run) {
 		cluster_free(spec);
@@ -157,34 +174,14 @@ static struct api_reply put_cluster(struct call *call)
 	return reply_written(call, status, true, json);
 }
 
-static bool read_force(const struct call *call, bool *force, struct api_reply *reply)
+/* Why the removal of a cluster with connections needs force. */
+static struct api_reply has_connections(const char *name, uint64_t active)
 {
-	const char *text = call_query(call, "force");
-	*force = text && strcmp(text, "true") == 0;
-	if (!text || *force || strcmp(text, "false") == 0)
-		return true;
-	*reply = reply_problem(400, "force must be true or false");
-	return false;
-}
-
-/* True if the removal would hurt somebody. */
-static bool removal_hurts(const struct cluster *cluster, const struct cluster_plan *plan, struct api_reply *reply)
-{
-	const char *name = cluster->spec->name;
-	if (plan->red > 0)
-		*reply = reply_forceable(
-		    reply_problem(409,
-		                  "cluster %s: %zu route%s served nowhere else and would be left without any "
-		                  "cluster: %s. Serve them elsewhere first, or add ?force=true",
-		                  name, plan->red, plan->red == 1 ? " is" : "s are", plan->named));
-	else if (plan->active > 0)
-		*reply = reply_forceable(
-		    reply_problem(409,
-		                  "cluster %s has %llu connection%s. Drain it and wait (POST " CLUSTER_PREFIX
-		                  "%s/drain), or close them (POST " CLUSTER_PREFIX
-		                  "%s/offline with {\"close\": true}), or add ?force=true",
-		                  name, (unsigned long long)plan->active, plan->active == 1 ? "" : "s", name, name));
-	return plan->red > 0 || plan->active > 0;
+	return reply_forceable(reply_problem(409,
+	                                     "cluster %s has %llu connection%s. Drain it and wait (POST " CLUSTER_PREFIX
+	                                     "%s/drain), or close them (POST " CLUSTER_PREFIX
+	                                     "%s/offline with {\"close\": true}), or force it",
+	                                     name, (unsigned long long)active, active == 1 ? "" : "s", name, name));
 }
 
 static struct api_reply delete_cluster(struct call *call)
@@ -196,8 +193,12 @@ static struct api_reply delete_cluster(struct call *call)
 	if (!cluster || !read_force(call, &force, &reply))
 		return reply;
 	cluster_plan_make(&plan, call->control, cluster, NULL);
-	if (!force && removal_hurts(cluster, &plan, &reply))
-		return reply_refused(call, reply, plan.json);
+	if (call->dry_run)
+		cluster_plan_tell(&plan, cluster, NULL);
+	if (plan.needs_force && !force)
+		return reply_leaves_routes(call, &plan, call->names[0]);
+	if (plan.active > 0 && !force)
+		return reply_refused(call, has_connections(call->names[0], plan.active), plan.json);
 	json_t *json = json_pack("{s:o}", "plan", plan.json);
 	if (!call->dry_run &&
 	    (!keep_before(call, "removed", true) || !control_delete(call->control, call->names[0], &call->actor))) {
@@ -246,18 +247,24 @@ static bool read_patch(struct call *call, const struct cluster *cluster, struct 
 
 static struct api_reply patch_cluster(struct call *call)
 {
+	bool force;
 	struct cluster_plan plan;
 	struct api_reply reply;
 	struct cluster_settings settings;
 	struct control *control = call->control;
 	struct cluster *cluster = call_cluster(call, 0, &reply);
-	if (!cluster || !read_patch(call, cluster, &settings, &reply))
+	if (!cluster || !read_force(call, &force, &reply) || !read_patch(call, cluster, &settings, &reply))
 		return reply;
 	bool changed = control_settings_differ(cluster, &settings);
 	struct cluster_spec then = *cluster->spec; /* only looked at */
 	then.state = settings.state;
 	then.default_weight = settings.default_weight;
+	then.parks_routes = settings.parks_routes;
 	cluster_plan_make(&plan, control, cluster, &then);
+	if (call->dry_run)
+		cluster_plan_tell(&plan, cluster, &then);
+	if (plan.needs_force && !force)
+		return reply_leaves_routes(call, &plan, call->names[0]);
 	json_t *json = json_pack("{s:o}", "plan", plan.json);
 	if (changed && !call->dry_run &&
 	    (!keep_before(call, "changed", false) || !control_patch(control, cluster, &settings, &call->actor))) {
@@ -294,34 +301,17 @@ static struct api_reply confirm_held(struct call *call)
 	return reply;
 }
 
-/* The push cluster with the key, if the peer may push to it; else NULL and `reply`. */
+/* The push cluster with the key, if the peer may push to it; else NULL and `reply`, which does not tell a stranger
+ * which clusters there are. */
 static struct cluster *push_target(struct call *call, struct api_reply *reply)
 {
-	const struct control *control = call->control;
-	struct cluster *cluster = state_cluster_by_key(&control->state, call->names[0]);
-	if (!cluster) {
-		char quoted[READER_TEXT_MAX];
-		const struct cluster *named = state_cluster(&control->state, call->names[0]);
-		if (named && named->spec->source != SOURCE_PUSH)
-			*reply = reply_problem(
-			    409,
-			    "cluster %s has source %s, which owns its router hosts and routes; only clusters with "
-			    "source push take pushes",
-			    call->names[0], cluster_source_name(named->spec->source));
-		else
-			*reply = reply_problem(404,
-			                       "no cluster has the key %s; add one: PUT " CLUSTER_PREFIX
-			                       "{name} with {\"source\": "
-			                       "\"push\", \"key\": %s, \"push_from\": [\"<addresses of its plugin>\"]}",
-			                       json_quote(call->names[0], quoted), quoted);
-		return NULL;
-	}
-	for (unsigned i = 0; i < cluster->spec->push_from_count; i++)
+	char peer[ADDRESS_TEXT_MAX], quoted[READER_TEXT_MAX];
+	struct cluster *cluster = state_cluster_by_key(&call->control->state, call->names[0]);
+	for (unsigned i = 0; cluster && i < cluster->spec->push_from_count; i++)
 		if (prefix_contains(&cluster->spec->push_from[i], &call->request->peer))
 			return cluster;
-	char peer[ADDRESS_TEXT_MAX];
-	*reply = reply_problem(403, "%s is not in push_from of cluster %s", address_format(&call->request->peer, peer),
-	                       cluster->spec->name);
+	*reply = reply_problem(403, "no cluster with source push has the key %s and %s in its push_from",
+	                       json_quote(call->names[0], quoted), address_format(&call->request->peer, peer));
 	return NULL;
 }
 
@@ -375,12 +365,11 @@ static const struct endpoint endpoints[] = {
     {"/api/v1/clusters", "GET", ROLE_VIEWER, 0, NULL, get_clusters, NULL},
     {CLUSTER_PREFIX "{}/status", "GET", ROLE_VIEWER, 0, NULL, get_cluster_status, NULL},
     {CLUSTER_PREFIX "{}", "GET", ROLE_VIEWER, 0, NULL, get_cluster, NULL},
-    {CLUSTER_PREFIX "{}", "PUT", ROLE_ADMIN, ENDPOINT_WRITE | ENDPOINT_BODY, NULL, put_cluster, accept_name},
-    {CLUSTER_PREFIX "{}", "PATCH", ROLE_ADMIN, ENDPOINT_WRITE | ENDPOINT_BODY, NULL, patch_cluster, NULL},
+    {CLUSTER_PREFIX "{}", "PUT", ROLE_ADMIN, ENDPOINT_WRITE | ENDPOINT_BODY, "force", put_cluster, accept_name},
+    {CLUSTER_PREFIX "{}", "PATCH", ROLE_ADMIN, ENDPOINT_WRITE | ENDPOINT_BODY, "force", patch_cluster, NULL},
     {CLUSTER_PREFIX "{}", "DELETE", ROLE_ADMIN, ENDPOINT_WRITE, "force", delete_cluster, NULL},
-    {CLUSTER_PREFIX "{}/check", "POST", ROLE_OPERATOR, ENDPOINT_WRITE | ENDPOINT_MAY_BODY, NULL, post_check, NULL},
-    {CLUSTER_PREFIX "{}/held/confirm", "POST", ROLE_OPERATOR, ENDPOINT_WRITE | ENDPOINT_MAY_BODY, NULL, confirm_held,
-     NULL},
+    {CLUSTER_PREFIX "{}/check", "POST", ROLE_OPERATOR, ENDPOINT_WRITE, NULL, post_check, NULL},
+    {CLUSTER_PREFIX "{}/held/confirm", "POST", ROLE_OPERATOR, ENDPOINT_WRITE, NULL, confirm_held, NULL},
     {PUSH_PREFIX "{}", "POST", ROLE_NONE, ENDPOINT_PUSH | ENDPOINT_BODY, NULL, post_push, accept_push},
 };
 

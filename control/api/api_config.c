@@ -201,7 +201,7 @@ static struct api_reply get_config(struct call *call)
 
 static const struct endpoint endpoints[] = {
     {"/api/v1/config", "GET", ROLE_VIEWER, 0, NULL, get_config, NULL},
-    {"/api/v1/reload", "POST", ROLE_ADMIN, ENDPOINT_WRITE | ENDPOINT_MAY_BODY, NULL, post_reload, NULL},
+    {"/api/v1/reload", "POST", ROLE_ADMIN, ENDPOINT_WRITE, NULL, post_reload, NULL},
 };
 
 const struct endpoint_table api_config_table = {endpoints, sizeof(endpoints) / sizeof(endpoints[0])};

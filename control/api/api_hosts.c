@@ -202,7 +202,7 @@ static struct api_reply refuse_last(const struct target *target)
 	    reply_problem(409,
 	                  "%s/%s is the last router host of cluster %s that gets new connections: its routes "
 	                  "would be left without it. Enable or mend another one first, or drain the cluster "
-	                  "(POST /api/v1/clusters/%s/drain), or send {\"force\": true}",
+	                  "(POST /api/v1/clusters/%s/drain), or force it",
 	                  cluster, target->host.name, cluster, cluster));
 }
 

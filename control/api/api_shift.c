@@ -11,7 +11,8 @@
 
 /* What a body asks for. */
 struct wish {
-	char to[CLUSTER_NAME_MAX + 1], namespace[OBSERVED_NAMESPACE_MAX + 1], search[ROUTE_TEXT_MAX];
+	char to[CLUSTER_NAME_MAX + 1], from[CLUSTER_NAME_MAX + 1]; /* from: of one route; "": all others */
+	char namespace[OBSERVED_NAMESPACE_MAX + 1], search[ROUTE_TEXT_MAX];
 	uint16_t percent;
 	bool force;
 };
@@ -38,7 +39,8 @@ static bool read_wish(const struct call *call, bool many, struct wish *wish, str
 		if (many) {
 			read_text(&reader, "namespace", sizeof(wish->namespace), false, wish->namespace);
 			read_text(&reader, "search", sizeof(wish->search), false, wish->search);
-		}
+		} else
+			read_text(&reader, "from", sizeof(wish->from), false, wish->from);
 		reader_close(&reader);
 		json_decref(body);
 	}
@@ -100,9 +102,24 @@ static bool carry_out(const struct call *call, const struct shift_plan *plan, co
 	return control_override_all(call->control, list, count, &entry, &call->actor);
 }
 
+/* Both clusters; `from` NULL: all others. False: `reply`. */
+static bool find_clusters(const struct call *call, const struct wish *wish, const struct cluster **to,
+                          const struct cluster **from, struct api_reply *reply)
+{
+	bool named = wish->from[0] != '\0';
+	*to = call_cluster_named(call, wish->to, reply);
+	*from = *to && named ? call_cluster_named(call, wish->from, reply) : NULL;
+	if (*to && *to == *from) {
+		*reply = reply_problem(400, "$.from: is the cluster that the shift is to; expected another cluster");
+		return false;
+	}
+	return *to && (*from || !named);
+}
+
 static struct api_reply post_shift(struct call *call)
 {
 	struct wish wish;
+	const struct cluster *target, *from;
 	struct api_reply reply;
 	struct share_view view;
 	struct shift_plan plan;
@@ -110,17 +127,16 @@ static struct api_reply post_shift(struct call *call)
 	if (!read_wish(call, false, &wish, &reply))
 		return reply;
 	struct name *name = call_route(call, &reply);
-	const struct cluster *target = name ? call_cluster_named(call, wish.to, &reply) : NULL;
-	if (!target)
+	if (!name || !find_clusters(call, &wish, &target, &from, &reply))
 		return reply;
 	share_view_make(&view, &call->control->state);
-	shift_plan_make(&plan, &view, name, target, wish.percent);
+	shift_plan_make(&plan, &view, name, target, from, wish.percent);
 	json_t *json = shift_plan_answer(&plan);
 	bool allowed = plan.possible && (plan.level != SHIFT_RED || wish.force);
 	if (!allowed)
 		return refuse(call,
 		              reply_problem(409, "%.260s: %s%s", call->names[0], plan.notes[0],
-		                            plan.possible ? "; \"force\": true does it all the same" : ""),
+		                            plan.possible ? ". Mend that first, or force it" : ""),
 		              plan.possible, json);
 	size_t count = overrides_of(&plan, name, list);
 	bool changed = override_changes(list, count);
@@ -136,13 +152,6 @@ static struct api_reply post_rollback(struct call *call)
 	struct api_reply reply;
 	struct share_view view;
 	struct shift_plan plan;
-	json_t *body = call_body(call, &reply);
-	if (!body)
-		return reply;
-	bool empty = json_object_size(body) == 0;
-	json_decref(body);
-	if (!empty)
-		return reply_problem(400, "the body must be empty or {}");
 	struct name *name = call_route(call, &reply);
 	if (!name)
 		return reply;
@@ -217,7 +226,7 @@ static void choose(struct bulk *bulk)
 			bulk->missing++;
 			continue;
 		}
-		shift_plan_make(&plan, &bulk->view, names[i], bulk->to, wish->percent);
+		shift_plan_make(&plan, &bulk->view, names[i], bulk->to, bulk->from, wish->percent);
 		bulk->list[bulk->count++] = (struct chosen){names[i], plan.level, plan.possible};
 		bulk->of_level[plan.level]++;
 	}
@@ -232,7 +241,8 @@ static json_t *bulk_json(const struct bulk *bulk)
 		for (size_t i = 0; i < bulk->count && json_array_size(changes) < SHIFT_LISTED_MAX; i++) {
 			if (bulk->list[i].level != (enum shift_level)level)
 				continue;
-			shift_plan_make(&plan, &bulk->view, bulk->list[i].name, bulk->to, bulk->wish->percent);
+			shift_plan_make(&plan, &bulk->view, bulk->list[i].name, bulk->to, bulk->from,
+			                bulk->wish->percent);
 			json_array_append_new(changes, shift_plan_json(&plan));
 		}
 	}
@@ -267,7 +277,7 @@ static struct override *bulk_overrides(const struct bulk *bulk, size_t *count)
 		struct name *name = bulk->list[i].name;
 		if (!bulk->list[i].possible || (bulk->list[i].level == SHIFT_RED && !bulk->wish->force))
 			continue;
-		shift_plan_make(&plan, &bulk->view, name, bulk->to, bulk->wish->percent);
+		shift_plan_make(&plan, &bulk->view, name, bulk->to, bulk->from, bulk->wish->percent);
 		*count += overrides_of(&plan, name, list + *count);
 	}
 	return list;
@@ -347,8 +357,7 @@ static struct api_reply post_shift_all(struct call *call)
 
 static const struct endpoint endpoints[] = {
     {"/api/v1/routes/{}/shift", "POST", ROLE_OPERATOR, ENDPOINT_WRITE | ENDPOINT_BODY, NULL, post_shift, NULL},
-    {"/api/v1/routes/{}/rollback", "POST", ROLE_OPERATOR, ENDPOINT_WRITE | ENDPOINT_MAY_BODY, NULL, post_rollback,
-     NULL},
+    {"/api/v1/routes/{}/rollback", "POST", ROLE_OPERATOR, ENDPOINT_WRITE, NULL, post_rollback, NULL},
     {"/api/v1/clusters/{}/shift", "POST", ROLE_OPERATOR, ENDPOINT_WRITE | ENDPOINT_BODY, NULL, post_shift_all, NULL},
 };
 

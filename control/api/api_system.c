@@ -110,7 +110,7 @@ static struct api_reply post_revision(struct call *call)
 	if (!read_name(call, name, &reply))
 		return reply;
 	if (revisions_named(control->revisions) >= REVISIONS_NAMED_MAX)
-		return reply_problem(409, "there are %d named revisions already; DELETE one first",
+		return reply_problem(409, "there are %d named revisions already; remove one first",
 		                     REVISIONS_NAMED_MAX);
 	if (!call->dry_run && (id = revisions_save(control, &call->actor, name, why)) == 0)
 		return reply_problem(507, "the revision could not be saved: %s", why);
@@ -160,7 +160,8 @@ static struct api_reply apply(struct call *call, const json_t *document, const c
 		tell(control->journal, &call->actor,
 		     (struct journal_entry){
 		         .kind = kind, .level = JOURNAL_WARNING, .object = "config", .revision = revision},
-		     "the operator's state was replaced: %s; %zu differences", what, json_array_size(lines));
+		     "the operator's state was replaced: %s; %zu difference%s", what, json_array_size(lines),
+		     plural(json_array_size(lines)));
 	}
 	return reply_written(call, 200, changed, json);
 }
@@ -240,7 +241,7 @@ static struct api_reply post_import(struct call *call)
 		json_decref(body);
 		return reply;
 	}
-	if (!is_fresh(state) || revision < state->revision)
+	if (!is_fresh(state) || revision <= state->revision) /* what differs has another revision */
 		revision = state->revision + 1;
 	reply = apply(call, framed ? json_object_get(body, "state") : body, framed ? "$.state" : "$", revision,
 	              "imported", "import of a saved state");
@@ -253,7 +254,7 @@ static const struct endpoint endpoints[] = {
     {"/api/v1/revisions", "POST", ROLE_ADMIN, ENDPOINT_WRITE | ENDPOINT_BODY, NULL, post_revision, NULL},
     {REVISION_PATH, "GET", ROLE_VIEWER, 0, NULL, get_revision, NULL},
     {REVISION_PATH, "DELETE", ROLE_ADMIN, ENDPOINT_WRITE, NULL, delete_revision, NULL},
-    {REVISION_PATH "/rollback", "POST", ROLE_ADMIN, ENDPOINT_WRITE | ENDPOINT_MAY_BODY, NULL, post_rollback, NULL},
+    {REVISION_PATH "/rollback", "POST", ROLE_ADMIN, ENDPOINT_WRITE, NULL, post_rollback, NULL},
     {"/api/v1/export", "GET", ROLE_ADMIN, 0, NULL, get_export, NULL},
     {"/api/v1/import", "POST", ROLE_ADMIN, ENDPOINT_WRITE | ENDPOINT_BODY, NULL, post_import, NULL},
 };

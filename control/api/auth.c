@@ -7,17 +7,19 @@
 #include <strings.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/config.h"
 #include "common/log.h"
 #include "control/control.h"
 #include "control/event_loop.h"
 #include "control/observe/journal.h"
+#include "control/api/ended_sessions.h"
 #include "control/api/peers.h"
 #include "control/api/session.h"
 
 enum {
-	LOOK_MS = 1000,      /* how often the file of tokens is looked at */
+	LOOK_MS = 1000,      /* how often the file of tokens is looked at while nobody asks */
 	BURST_SECONDS = 5,   /* a page and what it needs come at once */
 	BURST_LOOPBACK = 10, /* scripts, and many browsers behind one forwarder */
 	AUTH_PATH_MAX = CONFIG_PATH_MAX + 32,
@@ -32,6 +34,9 @@ struct auth {
 	bool broken;
 	struct tokens tokens;
 	struct session_key key;
+	struct ended_sessions ended;
+	char ended_path[AUTH_PATH_MAX];
+	int64_t last_expiry; /* Unix ms, of the session that has begun last */
 	struct peers peers;
 };
 
@@ -124,9 +129,24 @@ void auth_configure(struct auth *auth, const struct config *config)
 	auth_refresh(auth);
 }
 
+/* The key, and what has ended of what was signed with it. Without that nobody knows which cookies still count: a new
+ * key ends all. */
+static void open_sessions(struct auth *auth, const struct config *config)
+{
+	char path[AUTH_PATH_MAX], why[SESSION_WHY_MAX], reason[ENDED_SESSIONS_TEXT_MAX];
+	snprintf(path, sizeof(path), "%s/session.key", config->paths.state);
+	snprintf(auth->ended_path, sizeof(auth->ended_path), "%s/sessions.ended", config->paths.state);
+	if (!ended_sessions_read(auth->ended_path, &auth->ended, reason)) {
+		log_warning("%s; everybody has to log in again", reason);
+		unlink(path);
+		unlink(auth->ended_path);
+	}
+	if (!session_key_open(path, &auth->key, why))
+		log_warning("%s", why);
+}
+
 struct auth *auth_open(const struct config *config, struct event_loop *loop, struct journal *journal)
 {
-	char path[AUTH_PATH_MAX], why[SESSION_WHY_MAX];
 	struct siphash_key key;
 	struct auth *auth = calloc(1, sizeof(*auth));
 	if (!auth || getrandom(&key, sizeof(key), 0) != sizeof(key))
@@ -135,9 +155,7 @@ struct auth *auth_open(const struct config *config, struct event_loop *loop, str
 	auth->journal = journal;
 	auth->timer = (struct event_timer){.fire = look, .context = auth};
 	peers_init(&auth->peers, key);
-	snprintf(path, sizeof(path), "%s/session.key", config->paths.state);
-	if (!session_key_open(path, &auth->key, why))
-		log_warning("%s", why);
+	open_sessions(auth, config);
 	auth_configure(auth, config);
 	if (auth->tokens.count == 0 && !auth->broken)
 		log_warning(how_to_begin, auth->path);
@@ -151,6 +169,7 @@ void auth_close(struct auth *auth)
 		return;
 	event_timer_cancel(auth->loop, &auth->timer);
 	tokens_free(&auth->tokens);
+	ended_sessions_free(&auth->ended);
 	free(auth);
 }
 
@@ -222,15 +241,15 @@ static bool by_session(struct auth *auth, const char *cookies, struct identity *
 	char id[TOKEN_ID_MAX + 1];
 	int64_t expires;
 	const char *value = auth ? session_find(cookies, &len) : NULL;
-	if (!value || !session_read(&auth->key, value, len, clock_unix_ms() / 1000, id, &expires))
+	if (!value || !session_read(&auth->key, value, len, clock_unix_ms(), id, &expires))
 		return false;
 	struct token *token = tokens_find_id(&auth->tokens, id);
-	if (!token)
+	if (!token || ended_sessions_has(&auth->ended, id, expires))
 		return false;
 	token->last_used_at = clock_unix_ms();
 	identity_of(token, identity);
 	identity->by = BY_SESSION;
-	identity->expires_at = expires * 1000;
+	identity->expires_at = expires;
 	return true;
 }
 
@@ -247,6 +266,8 @@ enum auth_result auth_identify(struct auth *auth, const struct config *config, c
 {
 	*identity = (struct identity){0};
 	*wait = 0;
+	if (auth)
+		auth_refresh(auth);
 	if (request->authorization) {
 		const char *secret = bearer(request->authorization);
 		return secret ? by_secret(auth, &request->peer, secret, count, identity, wait) : AUTH_WRONG;
@@ -256,27 +277,53 @@ enum auth_result auth_identify(struct auth *auth, const struct config *config, c
 	return AUTH_NOBODY;
 }
 
+/* No two sessions expire in the same millisecond: so each is known by that. */
+static int64_t next_expiry(struct auth *auth)
+{
+	int64_t expires = clock_unix_ms() + SESSION_SECONDS * INT64_C(1000);
+	/* Unless the clock was put back. */
+	if (expires <= auth->last_expiry && auth->last_expiry - expires < LOOK_MS)
+		expires = auth->last_expiry + 1;
+	return auth->last_expiry = expires;
+}
+
 enum auth_result auth_login(struct auth *auth, const struct address *peer, const char *secret,
                             struct identity *identity, unsigned *wait)
 {
 	*identity = (struct identity){0};
+	if (auth)
+		auth_refresh(auth);
 	enum auth_result result = by_secret(auth, peer, secret, true, identity, wait);
 	if (result != AUTH_KNOWN)
 		return result;
 	char address[ADDRESS_TEXT_MAX], who[API_WHO_MAX + 1], text[200];
 	identity->by = BY_SESSION;
-	identity->expires_at = (clock_unix_ms() / 1000 + SESSION_SECONDS) * 1000;
+	identity->expires_at = next_expiry(auth);
 	snprintf(who, sizeof(who), "%s@%s", identity->name, address_format(peer, address));
 	snprintf(text, sizeof(text), "%s has logged in as %s", who, role_name(identity->role));
 	note(auth, JOURNAL_INFO, "login", &(struct actor){.who = who}, identity->name, text);
 	return AUTH_KNOWN;
 }
 
+void auth_logout(struct auth *auth, const struct address *peer, const char *cookies)
+{
+	char address[ADDRESS_TEXT_MAX], who[API_WHO_MAX + 1], text[200], why[ENDED_SESSIONS_TEXT_MAX];
+	struct identity identity;
+	if (!by_session(auth, cookies, &identity))
+		return;
+	ended_sessions_add(&auth->ended, identity.token, identity.expires_at, clock_unix_ms());
+	if (!ended_sessions_write(auth->ended_path, &auth->ended, why))
+		log_error("%s; sessions that were ended count again after a restart", why);
+	snprintf(who, sizeof(who), "%s@%s", identity.name, address_format(peer, address));
+	snprintf(text, sizeof(text), "%s has logged out", who);
+	note(auth, JOURNAL_INFO, "logout", &(struct actor){.who = who}, identity.name, text);
+}
+
 void auth_cookie(const struct auth *auth, const struct identity *identity, bool tls, char out[static API_COOKIE_MAX])
 {
 	char value[SESSION_TEXT_MAX] = "";
 	if (identity)
-		session_make(&auth->key, identity->token, identity->expires_at / 1000, value);
+		session_make(&auth->key, identity->token, identity->expires_at, value);
 	snprintf(out, API_COOKIE_MAX, SESSION_COOKIE "=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%d%s", value,
 	         identity ? SESSION_SECONDS : 0, tls ? "; Secure" : "");
 }
@@ -286,6 +333,8 @@ bool auth_still(const struct auth *auth, const struct config *config, const stru
 	if (identity->by == BY_LOOPBACK)
 		return config->admin.loopback == identity->role;
 	if (!auth || (identity->expires_at > 0 && clock_unix_ms() >= identity->expires_at))
+		return false;
+	if (identity->by == BY_SESSION && ended_sessions_has(&auth->ended, identity->token, identity->expires_at))
 		return false;
 	const struct token *token = tokens_find_id(&auth->tokens, identity->token);
 	return token && token->role == identity->role;

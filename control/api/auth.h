@@ -16,8 +16,8 @@ struct journal;
 
 enum { SESSION_SECONDS = 12 * 3600 };
 
-/* Reads the tokens and the key of sessions, and looks each second whether the file of tokens has changed. `journal` may
- * be NULL. Never NULL; what cannot be read is logged, and nobody is let in by it. */
+/* Reads the tokens and the key of sessions, and looks at each request, and each second, whether the file of tokens has
+ * changed. `journal` may be NULL. Never NULL; what cannot be read is logged, and nobody is let in by it. */
 struct auth *auth_open(const struct config *config, struct event_loop *loop, struct journal *journal);
 void auth_close(struct auth *auth);
 /* The configuration was read again. */
@@ -42,9 +42,11 @@ enum auth_result auth_identify(struct auth *auth, const struct config *config, c
 /* The token of a login, in the same way; the identity is that of the session that begins. */
 enum auth_result auth_login(struct auth *auth, const struct address *peer, const char *secret,
                             struct identity *identity, unsigned *wait);
+/* Ends the session of the cookie, if there is one. `auth` may be NULL. */
+void auth_logout(struct auth *auth, const struct address *peer, const char *cookies);
 /* Fields for Set-Cookie: the session of an identity by auth_login, or (`identity` NULL) the end of it. */
 void auth_cookie(const struct auth *auth, const struct identity *identity, bool tls, char out[static API_COOKIE_MAX]);
-/* Is this still true: the token is there with this role, the session has not expired? */
+/* Is this still true: the token is there with this role, the session goes on? */
 bool auth_still(const struct auth *auth, const struct config *config, const struct identity *identity);
 
 /* Makes or removes a token, saved. NULL or false: `status` and `why`. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "control/api/admin_json.h"
+#include "control/state/cluster_plan.h"
 
 const char *call_query(const struct call *call, const char *name)
 {
@@ -138,6 +139,17 @@ struct api_reply reply_refused(const struct call *call, struct api_reply refusal
 		json_object_set_new(plan, "forceable", json_true());
 	api_reply_free(&refusal);
 	return reply_written(call, 200, false, json_pack("{s:o}", "plan", plan));
+}
+
+struct api_reply reply_leaves_routes(const struct call *call, const struct cluster_plan *plan, const char *name)
+{
+	return reply_refused(
+	    call,
+	    reply_forceable(reply_problem(409,
+	                                  "cluster %s: %zu route%s served nowhere else and would be left without any "
+	                                  "cluster: %s. Serve them elsewhere first, or force it",
+	                                  name, plan->red, plan->red == 1 ? " is" : "s are", plan->named)),
+	    plan->json);
 }
 
 struct api_reply reply_not_saved(struct control *control)

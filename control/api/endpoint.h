@@ -21,6 +21,8 @@ enum {
 	PAGE_LIMIT_MAX = 10000,
 };
 
+struct cluster_plan;
+
 /* One accepted request. */
 struct call {
 	struct control *control;
@@ -34,7 +36,7 @@ struct call {
 
 enum endpoint_flag {
 	ENDPOINT_BODY = 0x01,     /* takes a JSON body, which must be there */
-	ENDPOINT_MAY_BODY = 0x02, /* takes one that may be absent */
+	ENDPOINT_MAY_BODY = 0x02, /* takes one that may be absent; without either flag it must be absent or {} */
 	ENDPOINT_WRITE = 0x04,    /* takes dry_run, reason and If-Match */
 	ENDPOINT_OPEN = 0x08,     /* needs no role (but a peer of allow_from) */
 	ENDPOINT_PUSH = 0x10,     /* a plugin's: neither role nor allow_from */
@@ -96,6 +98,8 @@ struct api_reply reply_written(const struct call *call, unsigned status, bool ch
 struct api_reply reply_refused(const struct call *call, struct api_reply refusal, json_t *plan);
 /* The refusal (409) says that "force" overcomes it. */
 struct api_reply reply_forceable(struct api_reply refusal);
+/* 409, needs force: the plan (its JSON is taken) leaves routes without any cluster. `name`: of the cluster. */
+struct api_reply reply_leaves_routes(const struct call *call, const struct cluster_plan *plan, const char *name);
 /* 507: it could not be saved. */
 struct api_reply reply_not_saved(struct control *control);
 

@@ -2,22 +2,11 @@
  * given away; one that waits is given away last. */
 #include "control/api/peers.h"
 
-#include <string.h>
-
 enum { WAYS = 8, BUCKETS = PEERS_MAX / WAYS, PER_REQUEST = 1000 };
 
 void peers_init(struct peers *peers, struct siphash_key key)
 {
 	*peers = (struct peers){.key = key};
-}
-
-/* Whoever has one address of an IPv6 /64 has all of them. */
-static struct address whole(const struct address *address)
-{
-	struct address key = *address;
-	if (!address_is_v4(address))
-		memset(key.bytes + 8, 0, 8);
-	return key;
 }
 
 static struct peer *bucket_of(struct peers *peers, const struct address *key)
@@ -27,7 +16,7 @@ static struct peer *bucket_of(struct peers *peers, const struct address *key)
 
 static struct peer *find(struct peers *peers, const struct address *address)
 {
-	struct address key = whole(address);
+	struct address key = peer_network(address);
 	struct peer *bucket = bucket_of(peers, &key);
 	for (unsigned i = 0; i < WAYS; i++)
 		if (bucket[i].seen_at != 0 && address_equal(&bucket[i].address, &key))
@@ -52,7 +41,7 @@ static struct peer *find_or_make(struct peers *peers, const struct address *addr
 {
 	struct peer *peer = find(peers, address);
 	if (!peer) {
-		struct address key = whole(address);
+		struct address key = peer_network(address);
 		struct peer *bucket = bucket_of(peers, &key);
 		peer = bucket;
 		for (unsigned i = 1; i < WAYS; i++)

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "common/address.h"
 #include "common/siphash.h"
@@ -32,6 +33,15 @@ struct peers {
 	struct siphash_key key;
 	struct peer list[PEERS_MAX];
 };
+
+/* What a peer is counted as: whoever has one address of an IPv6 /64 has all of them. */
+static inline struct address peer_network(const struct address *address)
+{
+	struct address network = *address;
+	if (!address_is_v4(address))
+		memset(network.bytes + 8, 0, 8);
+	return network;
+}
 
 /* `key` is random, so that nobody can choose addresses that push each other out. */
 void peers_init(struct peers *peers, struct siphash_key key);

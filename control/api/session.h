@@ -1,6 +1,6 @@
 /* Sessions of browsers: a cookie that says which token has logged in and until when, signed with HMAC-SHA256 and a key
- * in a file. Nothing is kept of a session: it ends when its time is over, its token goes, or the key file is removed.
- * Pure but for the key file. */
+ * in a file. Nothing is kept of a session that goes on: it ends when its time is over, its token goes, it logs
+ * out (ended_sessions), or the key file is removed. Pure but for the key file. */
 #ifndef PM_SESSION_H
 #define PM_SESSION_H
 
@@ -22,9 +22,9 @@ struct session_key {
  * all the same, until this process ends. */
 bool session_key_open(const char *path, struct session_key *key, char why[static SESSION_WHY_MAX]);
 
-/* The value of the cookie: "ID.EXPIRES.SIGNATURE". `expires` in Unix seconds. */
+/* The value of the cookie: "ID.EXPIRES.SIGNATURE". `expires` in Unix ms. */
 void session_make(const struct session_key *key, const char *id, int64_t expires, char out[static SESSION_TEXT_MAX]);
-/* False: it is not one of ours, or it has expired. */
+/* False: it is not one of ours, or it has expired at `now` (Unix ms). */
 bool session_read(const struct session_key *key, const char *text, size_t len, int64_t now,
                   char id[static TOKEN_ID_MAX + 1], int64_t *expires);
 /* The value of our cookie in a Cookie header field; NULL: it is not there. */

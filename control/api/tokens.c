@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/directory.h"
+
 enum { FILE_MAX = 1 << 20, PATH_LEN_MAX = 300, SECRET_BYTES = 32, TIME_TEXT_MAX = 32 };
 
 static const char secret_prefix[] = "pm_";
@@ -236,8 +238,10 @@ bool tokens_write(const char *path, const struct tokens *tokens, char why[static
 	int error = errno;
 	if (file)
 		good &= fclose(file) == 0;
-	if (good && rename(temporary, path) == 0)
+	if (good && rename(temporary, path) == 0) {
+		directory_sync(path); /* the rename is done: if this fails, it is the disk that fails */
 		return true;
+	}
 	snprintf(why, TOKENS_TEXT_MAX, "%s: cannot be written: %s", path, strerror(good ? errno : error));
 	unlink(temporary);
 	return false;

@@ -45,7 +45,8 @@ enum tokens_result { TOKENS_OK, TOKENS_NONE, TOKENS_BROKEN };
 enum tokens_result tokens_read(const char *path, struct tokens *out, char why[static TOKENS_TEXT_MAX]);
 /* The same from text. */
 bool tokens_parse(const char *text, size_t len, const char *path, struct tokens *out, char why[static TOKENS_TEXT_MAX]);
-/* Replaces the file, mode 0600: a reader sees the old one or the new one. False: `why`. */
+/* Replaces the file, mode 0600, and returns when the disk has it: a reader sees the old one or the new one, also after
+ * a loss of power. False: `why`. */
 bool tokens_write(const char *path, const struct tokens *tokens, char why[static TOKENS_TEXT_MAX]);
 
 /* Keeps other writers out until tokens_unlock; does not wait. -1: `why`. */

@@ -320,17 +320,20 @@ static void take_message(wslay_event_context_ptr frames, const struct wslay_even
 {
 	struct websocket_client *client = context;
 	char text[WEBSOCKET_MESSAGE_MAX + 1];
-	if (client->leaving_at != 0 || wslay_is_ctrl_frame(message->opcode))
+	if (client->leaving_at != 0 || message->opcode == WSLAY_CONNECTION_CLOSE)
+		return;
+	if (++client->messages > WEBSOCKET_RATE_MAX) {
+		websocket_close(client, WSLAY_CODE_POLICY_VIOLATION, "too many messages");
+		return;
+	}
+	if (wslay_is_ctrl_frame(message->opcode))
 		return;
 	if (message->opcode != WSLAY_TEXT_FRAME) {
 		websocket_close(client, WSLAY_CODE_UNSUPPORTED_DATA, "only text is understood");
 		return;
 	}
-	if (++client->messages > WEBSOCKET_RATE_MAX) {
-		websocket_close(client, WSLAY_CODE_POLICY_VIOLATION, "too many messages");
-		return;
-	}
-	memcpy(text, message->msg, message->msg_length);
+	if (message->msg_length > 0) /* without a byte there is no message to copy from */
+		memcpy(text, message->msg, message->msg_length);
 	text[message->msg_length] = '\0';
 	client->sockets->hub.message(client->sockets->hub.context, client, text, message->msg_length);
 }
@@ -394,7 +397,7 @@ static void look_after(struct websocket_client *client, uint64_t now)
 		return;
 	}
 	if (!auth_still(control->auth, control->config, &client->identity)) {
-		websocket_close(client, WEBSOCKET_UNKNOWN, "your token is gone or your session has expired");
+		websocket_close(client, WEBSOCKET_UNKNOWN, "your token is gone or your session is over");
 	} else if (now - client->heard_at >= WEBSOCKET_SILENCE_MS) {
 		kill_client(client);
 	} else if (now - client->pinged_at >= WEBSOCKET_PING_MS) {

@@ -17,11 +17,11 @@ enum {
 	WEBSOCKET_MESSAGE_MAX = 4096, /* from a client: longer ones end it with 1009 */
 	WEBSOCKET_QUEUE_MAX =
 	    1 << 20,             /* bytes that wait for a client, its first message aside: more end it with 1013 */
-	WEBSOCKET_RATE_MAX = 50, /* messages of a client in a second: more end it with 1008 */
+	WEBSOCKET_RATE_MAX = 50, /* messages, pings and pongs of a client in a second: more end it with 1008 */
 	WEBSOCKET_PING_MS = 20000,
 	WEBSOCKET_SILENCE_MS = 50000, /* nothing was heard, no pong either: it is gone */
 	WEBSOCKET_LEAVE_MS = 2000,    /* for the answer to our good-bye */
-	WEBSOCKET_UNKNOWN = 4401,     /* its token was removed or its session has expired */
+	WEBSOCKET_UNKNOWN = 4401,     /* its token was removed, or its session has expired or ended */
 };
 
 /* Who talks through the sockets. Callbacks may send and close, also the client that they are called for. */

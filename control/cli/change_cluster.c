@@ -12,6 +12,13 @@
 #include "control/cli/state.h"
 #include "control/cli/wait.h"
 
+/* The cluster itself, to be changed or removed, with --force if it is given. */
+static char *cluster_target(const struct cli *cli, const char *name)
+{
+	return target_add(target_make("/api/v1/clusters/%s", name), "force",
+	                  cli_option(cli, OPTION_FORCE) ? "true" : NULL);
+}
+
 /* ---- add ---- */
 
 /* Of --api and what belongs to it: a cluster with source `watch`. */
@@ -80,7 +87,7 @@ int cluster_add(struct cli *cli)
 		    cli, "there is a cluster %s already: --force replaces it, pointsman cluster set changes a field",
 		    name);
 	}
-	status = cli_change(cli, "PUT", target_make("/api/v1/clusters/%s", name), body, render_plan);
+	status = cli_change(cli, "PUT", cluster_target(cli, name), body, render_plan);
 	if (status == CLI_DONE && !cli_json(cli) && !cli_option(cli, OPTION_PLAN))
 		output_line(&cli->out, "Look at what comes of it: pointsman cluster check %s", name);
 	return status;
@@ -145,19 +152,20 @@ static int replace(struct cli *cli, const char *name)
 	struct answer now, answer;
 	char *target = target_make("/api/v1/clusters/%s", name);
 	int status = CLI_FAILED;
-	if (cli_get(cli, target, &now)) {
+	bool found = cli_get(cli, target, &now);
+	free(target);
+	if (found) {
 		status = CLI_USAGE;
 		if (set_fields(cli, now.json)) {
 			char *body = json_dumps(now.json, JSON_COMPACT | JSON_REAL_PRECISION(15));
 			status = CLI_FAILED;
-			if (cli_send(cli, "PUT", strdup(target), body, now.revision, &answer))
+			if (cli_send(cli, "PUT", cluster_target(cli, name), body, now.revision, &answer))
 				status = change_print(cli, &answer, render_plan);
 			answer_free(&answer);
 			free(body);
 		}
 	}
 	answer_free(&now);
-	free(target);
 	return status;
 }
 
@@ -170,7 +178,7 @@ int cluster_set(struct cli *cli)
 		return CLI_USAGE;
 	}
 	if (is_patchable(settings))
-		return cli_change(cli, "PATCH", target_make("/api/v1/clusters/%s", name), settings, render_plan);
+		return cli_change(cli, "PATCH", cluster_target(cli, name), settings, render_plan);
 	json_decref(settings);
 	return replace(cli, name);
 }
@@ -213,9 +221,7 @@ int cluster_drain(struct cli *cli)
 
 int cluster_remove(struct cli *cli)
 {
-	char *target = target_make("/api/v1/clusters/%s", cli_word(cli, 0));
-	target = target_add(target, "force", cli_option(cli, OPTION_FORCE) ? "true" : NULL);
-	return cli_change(cli, "DELETE", target, NULL, render_plan);
+	return cli_change(cli, "DELETE", cluster_target(cli, cli_word(cli, 0)), NULL, render_plan);
 }
 
 /* ---- check ---- */

@@ -28,7 +28,7 @@ const struct option_spec option_specs[OPTIONS_END] = {
                                  "only those in this state; without it all but lingering ones, which have ended"},
     [OPTION_FOLLOW] = {"follow", 'f', NULL, "go on with new ones as they come"},
     [OPTION_TO] = {"to", 0, "CLUSTER", "the cluster that gets the share"},
-    [OPTION_FROM] = {"from", 0, "CLUSTER", "with --all: the cluster whose routes are shifted"},
+    [OPTION_FROM] = {"from", 0, "CLUSTER", "the cluster that gives the share; the others keep theirs"},
     [OPTION_PERCENT] = {"percent", 0, "P", "its share of new connections, 0 to 100 with two decimals at most"},
     [OPTION_ALL] = {"all", 0, NULL, "all routes that both clusters serve"},
     [OPTION_FORCE] = {"force", 0, NULL, "also if something speaks against it"},
@@ -147,8 +147,9 @@ const struct command commands[] = {
      .writes = true,
      .help = "give a cluster P % of the new connections of a route, or of --all",
      .details =
-         "The other clusters keep their proportions. What is red (the cluster lacks the route, has no healthy router\n"
-         "host, or is not active) is refused without --force; --plan shows it route by route.",
+         "Without --from the other clusters keep their proportions. What is red (the cluster lacks the route, has no\n"
+         "healthy router host, or is not active; or --from has too little to give) is refused without --force; --plan\n"
+         "shows it route by route.",
      .run = route_shift},
     {.words = "rollback",
      .arguments = "ROUTE",
@@ -176,6 +177,7 @@ const struct command commands[] = {
      .run = cluster_check},
     {.words = "cluster set",
      .arguments = "CLUSTER FIELD=VALUE...",
+     .options = OPTIONS(OPTION_FORCE),
      .writes = true,
      .help = "change fields, such as default_weight=50 or health.interval=2000",
      .details = "The fields are those of the configuration. A value is JSON if it can be read as such, else text.",

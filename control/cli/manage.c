@@ -78,6 +78,8 @@ static int render_outcome(struct cli *cli, const json_t *answer)
 {
 	size_t i;
 	const json_t *line;
+	if (json_array_size(field(answer, "differs")) > 0)
+		output_line(&cli->out, field_true(answer, "dry_run") ? "Would change:" : "Changed:");
 	json_array_foreach(field(answer, "differs"), i, line)
 	{
 		output_line(&cli->out, "  %s", json_string_value(line) ? json_string_value(line) : "");

@@ -8,6 +8,7 @@
 #include "control/cli/fields.h"
 #include "control/cli/table.h"
 #include "control/cli/units.h"
+#include "control/cli/wording.h"
 
 enum {
 	SHORT_MAX = 5,   /* routes that are shown of a change that was made */
@@ -142,11 +143,25 @@ static void print_sum(const struct output *output, const json_t *plan, size_t sh
 	free(text);
 }
 
+static void print_differs(const struct output *output, const json_t *lines)
+{
+	size_t i;
+	const json_t *line;
+	if (json_array_size(lines) > 0)
+		output_line(output, "Would change:");
+	json_array_foreach(lines, i, line)
+	{
+		output_line(output, "  %s", json_string_value(line) ? json_string_value(line) : "");
+	}
+}
+
 void plan_print(const struct output *output, const json_t *plan)
 {
 	const json_t *changes = field(plan, "changes");
+	print_differs(output, field(plan, "differs"));
 	print_changes(output, changes, SIZE_MAX);
-	print_sum(output, plan, json_array_size(changes));
+	if (field_int(plan, "routes") > 0 || field_int(plan, "active") > 0)
+		print_sum(output, plan, json_array_size(changes));
 }
 
 /* The plan of what would not be done at all, and why. */
@@ -156,12 +171,13 @@ static int print_refused(const struct cli *cli, const json_t *plan)
 	const json_t *note;
 	json_array_foreach(field(plan, "notes"), i, note)
 	{
-		output_toned(&cli->out, TONE_BAD, "Refused: %s",
-		             json_string_value(note) ? json_string_value(note) : "");
+		char *text = wording_make(json_string_value(note) ? json_string_value(note) : "");
+		output_toned(&cli->out, TONE_BAD, "Refused: %s", text);
+		free(text);
 	}
 
 	if (field_true(plan, "forceable") && command_takes(cli->arguments->command, OPTION_FORCE))
-		output_line(&cli->out, "  Here that is --force.");
+		output_line(&cli->out, "  --force does it all the same.");
 	return CLI_FAILED;
 }
 

@@ -9,6 +9,7 @@
 #include "control/cli/fields.h"
 #include "control/cli/plan.h"
 #include "control/cli/units.h"
+#include "control/cli/wording.h"
 
 enum { CHANGES_MAX = 10 };
 
@@ -121,14 +122,16 @@ static void print_conflict_hint(const struct cli *cli, const json_t *problem)
 {
 	if (field_true(problem, "forceable") && command_takes(cli->arguments->command, OPTION_FORCE) &&
 	    !cli_option(cli, OPTION_FORCE))
-		hint(cli, "Here that is --force.");
+		hint(cli, "--force does it all the same.");
 }
 
 static void print_refused(struct cli *cli, const struct request *request, const struct answer *answer)
 {
-	const char *detail = field_text(answer->json, "detail"), *title = field_text(answer->json, "title");
+	char *detail = wording_make(field_text(answer->json, "detail"));
+	const char *title = field_text(answer->json, "title");
 	cli_fail(cli, "%s (%ld%s%s)", detail[0] != '\0' ? detail : "refused", answer->status,
 	         title[0] != '\0' ? " " : "", title);
+	free(detail);
 	print_faults(cli, answer->json);
 	if (field(answer->json, "plan"))
 		plan_print(&cli->err, field(answer->json, "plan"));

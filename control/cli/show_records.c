@@ -10,6 +10,7 @@
 #include "control/cli/problem.h"
 #include "control/cli/units.h"
 #include "control/cli/wait.h"
+#include "control/cli/wording.h"
 
 /* ---- held ---- */
 
@@ -86,9 +87,11 @@ static void print_event(const struct cli *cli, const json_t *event)
 {
 	char time[UNITS_TEXT_MAX];
 	const char *who = field_text(event, "who"), *reason = field_text(event, "reason");
+	char *text = wording_make(field_text(event, "text"));
 	output_toned(&cli->out, level_tone(field_text(event, "level")), "%s  %s%s%s%s%s%s",
-	             time_format(field_time(event, "at"), time), field_text(event, "text"), who[0] != '\0' ? "  (" : "",
-	             who, reason[0] != '\0' ? ": " : "", reason, who[0] != '\0' ? ")" : "");
+	             time_format(field_time(event, "at"), time), text, who[0] != '\0' ? "  (" : "", who,
+	             reason[0] != '\0' ? ": " : "", reason, who[0] != '\0' ? ")" : "");
+	free(text);
 }
 
 /* They come newest first; a log reads downwards. */

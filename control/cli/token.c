@@ -57,6 +57,9 @@ static int render_created(struct cli *cli, const json_t *answer)
 {
 	if (field(answer, "token"))
 		print_secret(cli, field_text(answer, "name"), field_text(answer, "role"), field_text(answer, "token"));
+	else if (field_true(answer, "dry_run"))
+		output_line(&cli->out, "Token %s with role %s would be made; nothing was done (--plan)",
+		            cli_word(cli, 0), cli_option(cli, OPTION_ROLE));
 	else
 		cli_print_outcome(cli, answer);
 	return CLI_DONE;

@@ -79,6 +79,14 @@ unsigned dataplane_link_send(struct dataplane_link *link, unsigned worker, const
 	                                      NULL);
 }
 
+bool dataplane_link_drained(const struct dataplane_link *link, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (!rte_ring_empty(link->attachment.messages[i]))
+			return false;
+	return true;
+}
+
 unsigned dataplane_link_receive(struct dataplane_link *link, unsigned worker, struct event *events, unsigned max)
 {
 	return rte_ring_sc_dequeue_burst_elem(link->attachment.events[worker], events, sizeof(*events), max, NULL);

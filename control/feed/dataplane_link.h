@@ -50,6 +50,9 @@ const char *dataplane_link_why(const struct dataplane_link *link);
  * taken out. */
 unsigned dataplane_link_send(struct dataplane_link *link, unsigned worker, const struct message *messages,
                              unsigned count);
+/* True when workers 0 to `count` - 1 have taken all that was put into their rings. A worker applies what it takes
+ * before it looks at anything else. */
+bool dataplane_link_drained(const struct dataplane_link *link, unsigned count);
 unsigned dataplane_link_receive(struct dataplane_link *link, unsigned worker, struct event *events, unsigned max);
 unsigned dataplane_link_receive_records(struct dataplane_link *link, unsigned worker, struct record *records,
                                         unsigned max);

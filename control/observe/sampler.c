@@ -260,17 +260,22 @@ void sampler_take(struct sampler *sampler, int64_t second)
 		sampler->ticked(sampler->context);
 }
 
-/* Aligned to the wall clock, on a timer of the monotonic one: it may be a little early. A clock that was set back by a
- * little is waited for, by more begins the history anew. */
+/* When the next second of the wall clock has begun. Both clocks are cut off to milliseconds, at different points: without
+ * one more the timer could be early, and take the second that is about to end as one of its own. */
+static void await_second(struct sampler *sampler)
+{
+	event_timer_set(sampler->control->loop, &sampler->timer,
+	                clock_monotonic_ms() + SECOND_MS + 1 - (uint64_t)(clock_unix_ms() % SECOND_MS));
+}
+
+/* A wall clock that was set back by a little is waited for, by more begins the history anew. */
 static void fire(void *context)
 {
 	struct sampler *sampler = context;
 	int64_t now = clock_unix_ms(), behind = history_second(sampler->control->history) - now / SECOND_MS;
 	if (behind < 0 || behind > CLOCK_WAIT_SECONDS)
 		sampler_take(sampler, now / SECOND_MS);
-	now = clock_unix_ms();
-	event_timer_set(sampler->control->loop, &sampler->timer,
-	                clock_monotonic_ms() + SECOND_MS - (uint64_t)(now % SECOND_MS));
+	await_second(sampler);
 }
 
 struct sampler *sampler_create(struct control *control)
@@ -282,8 +287,7 @@ struct sampler *sampler_create(struct control *control)
 	sampler->timer = (struct event_timer){.fire = fire, .context = sampler};
 	snprintf(sampler->path, sizeof(sampler->path), "%s/history.bin", control->config->paths.run);
 	history_load(control->history, sampler->path);
-	int64_t now = clock_unix_ms();
-	event_timer_set(control->loop, &sampler->timer, clock_monotonic_ms() + SECOND_MS - (uint64_t)(now % SECOND_MS));
+	await_second(sampler);
 	return sampler;
 }
 

@@ -2,6 +2,8 @@
 #ifndef PM_TELL_H
 #define PM_TELL_H
 
+#include <stddef.h>
+
 #include "control/observe/journal.h"
 #include "control/api/role.h"
 
@@ -9,5 +11,11 @@
  * is told. `entry` needs kind, level and object, and what is known of cluster, name and revision. */
 __attribute__((format(printf, 4, 5))) void tell(struct journal *journal, const struct actor *actor,
                                                 struct journal_entry entry, const char *format, ...);
+
+/* The end of the noun that is counted. */
+static inline const char *plural(size_t count)
+{
+	return count == 1 ? "" : "s";
+}
 
 #endif

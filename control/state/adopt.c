@@ -83,9 +83,10 @@ static void tell_held(const struct state *state, const struct cluster *cluster, 
                       enum hold_reason reason)
 {
 	tell(state->journal, NULL, entry_of(cluster, "deletions_held", JOURNAL_WARNING),
-	     "cluster %s: %zu %s would go and are held: %s; they serve on until this is confirmed "
-	     "(POST /api/v1/clusters/%s/held/confirm) or they are back",
-	     cluster->spec->name, count, what, cluster_hold_text(reason), cluster->spec->name);
+	     "cluster %s: %zu %s%s would go and %s held: %s; what is held serves on until this is confirmed "
+	     "(pointsman held confirm %s) or it is back",
+	     cluster->spec->name, count, what, plural(count), count == 1 ? "is" : "are", cluster_hold_text(reason),
+	     cluster->spec->name);
 }
 
 static bool is_held_by(enum hold_reason reason, bool counts)
@@ -117,7 +118,7 @@ static size_t take_out_routes(struct state *state, struct cluster *cluster, stru
 	}
 	hold_window_add(&cluster->routes_gone, unix_ms, counted);
 	if (held > 0)
-		tell_held(state, cluster, held, "routes", reason);
+		tell_held(state, cluster, held, "route", reason);
 	if (expired > 0)
 		tell(state->journal, NULL, entry_of(cluster, "held_gone", JOURNAL_INFO),
 		     "cluster %s: %zu held routes are gone: complete lists have said so for %u minutes",
@@ -381,7 +382,7 @@ static void append_staying(const struct state *state, struct cluster *cluster, s
 		held += !was_held && host.hold.reason != HOLD_NONE;
 	}
 	if (held > 0)
-		tell_held(state, cluster, held, "router hosts", reason);
+		tell_held(state, cluster, held, "router host", reason);
 }
 
 /* Addresses that are ours are no router hosts. */
@@ -509,7 +510,7 @@ static bool hold_pushed_routes(struct state *state, struct cluster *cluster, str
 	}
 	hold_window_add(&cluster->routes_gone, unix_ms, counted);
 	if (held > 0)
-		tell_held(state, cluster, held, "routes", reason);
+		tell_held(state, cluster, held, "route", reason);
 	free(gone);
 	return push->route_count > before;
 }

@@ -348,19 +348,32 @@ static json_t *write_hosts(const struct cluster_spec *spec)
 	return array;
 }
 
+static void add_route(struct json_text *text, const struct route_spec *route)
+{
+	json_text_put(text, "{\"host\":");
+	json_text_host(text, &route->name, route->wildcard);
+	if (route->weight_given)
+		json_text_format(text, ",\"weight\":%u", route->weight);
+	json_text_put(text, route->http ? ",\"http\":true" : ",\"http\":false");
+	json_text_put(text, route->https ? ",\"https\":true}" : ",\"https\":false}");
+}
+
+static void add_routes(struct json_text *text, const struct cluster_spec *spec)
+{
+	json_text_put(text, "[");
+	for (size_t i = 0; i < spec->route_count; i++) {
+		json_text_put(text, i > 0 ? ",\n" : "\n");
+		add_route(text, &spec->routes[i]);
+	}
+	json_text_put(text, "]");
+}
+
 static json_t *write_routes(const struct cluster_spec *spec)
 {
-	json_t *array = json_array();
-	for (size_t i = 0; i < spec->route_count; i++) {
-		const struct route_spec *route = &spec->routes[i];
-		char text[ROUTE_TEXT_MAX];
-		json_t *object = json_pack("{s:s}", "host", route_format(route, text));
-		if (route->weight_given)
-			json_object_set_new(object, "weight", json_integer(route->weight));
-		json_object_set_new(object, "http", json_boolean(route->http));
-		json_object_set_new(object, "https", json_boolean(route->https));
-		json_array_append_new(array, object);
-	}
+	struct json_text text = {0};
+	add_routes(&text, spec);
+	json_t *array = json_loadb(text.bytes, text.len, 0, NULL);
+	json_text_free(&text);
 	return array;
 }
 
@@ -377,7 +390,8 @@ static json_t *write_push_from(const struct cluster_spec *spec)
 	return array;
 }
 
-json_t *cluster_write(const struct cluster_spec *spec)
+/* All but the routes. */
+static json_t *write_settings(const struct cluster_spec *spec)
 {
 	const struct health_spec *health = &spec->health;
 	json_t *object =
@@ -399,29 +413,53 @@ json_t *cluster_write(const struct cluster_spec *spec)
 	                              "rise", health->rise, "fall", health->fall));
 	if (!cluster_hosts_are_observed(spec))
 		json_object_set_new(object, "hosts", write_hosts(spec));
+	return object;
+}
+
+json_t *cluster_write(const struct cluster_spec *spec)
+{
+	json_t *object = write_settings(spec);
 	if (spec->source != SOURCE_WATCH)
 		json_object_set_new(object, "routes", write_routes(spec));
 	return object;
 }
 
-/* Of specs that are the same but for this. */
-static bool holds_equal(const struct cluster_spec *a, const struct cluster_spec *b)
+void cluster_write_text(struct json_text *text, const struct cluster_spec *spec)
 {
-	for (size_t i = 0; i < a->host_count && i < b->host_count; i++)
-		if (a->hosts[i].hold.reason != b->hosts[i].hold.reason)
-			return false;
-	for (size_t i = 0; i < a->route_count; i++)
-		if (a->routes[i].hold.reason != b->routes[i].hold.reason)
-			return false;
-	return true;
+	json_t *settings = write_settings(spec);
+	json_text_value(text, settings);
+	json_decref(settings);
+	if (spec->source == SOURCE_WATCH)
+		return;
+	text->len--; /* the brace */
+	json_text_put(text, ",\"routes\":");
+	add_routes(text, spec);
+	json_text_put(text, "}");
+}
+
+static bool settings_equal(const struct cluster_spec *a, const struct cluster_spec *b)
+{
+	json_t *x = write_settings(a), *y = write_settings(b);
+	bool equal = json_equal(x, y);
+	json_decref(x);
+	json_decref(y);
+	for (size_t i = 0; equal && i < a->host_count && i < b->host_count; i++)
+		equal = a->hosts[i].hold.reason == b->hosts[i].hold.reason;
+	return equal;
+}
+
+static bool routes_equal(const struct route_spec *a, const struct route_spec *b)
+{
+	return route_compare(a, b) == 0 && a->weight_given == b->weight_given &&
+	       (!a->weight_given || a->weight == b->weight) && a->http == b->http && a->https == b->https &&
+	       a->hold.reason == b->hold.reason;
 }
 
 bool cluster_equal(const struct cluster_spec *a, const struct cluster_spec *b)
 {
-	json_t *x = cluster_write(a), *y = cluster_write(b);
-	bool equal = json_equal(x, y) && holds_equal(a, b);
-	json_decref(x);
-	json_decref(y);
+	bool equal = settings_equal(a, b) && a->route_count == b->route_count;
+	for (size_t i = 0; equal && i < a->route_count; i++)
+		equal = routes_equal(&a->routes[i], &b->routes[i]);
 	return equal;
 }
 

@@ -7,6 +7,7 @@
 
 #include "common/json_reader.h"
 #include "control/state/cluster.h"
+#include "control/state/json_text.h"
 
 /* Reads a cluster that lies at `path` ("$" for a body). `name`: the name it must have, or NULL if the object has to
  * name itself. NULL with at least one fault. The caller owns the result. */
@@ -19,6 +20,8 @@ size_t clusters_read(json_t *array, struct cluster_spec *out[static CLUSTERS_MAX
 /* What cluster_read reads; every field, defaults included, but nothing that a cluster's API has shown. New reference.
  */
 json_t *cluster_write(const struct cluster_spec *spec);
+/* The same as text. */
+void cluster_write_text(struct json_text *text, const struct cluster_spec *spec);
 
 /* Reads a push: {"routes": {"any": {"url": "app1.ch", "weight": 10}}, "routerHosts": {"any": {"name": "r1", "hostIP":
  * "203.0.113.11", "httpPort": 80, "httpsPort": 443}}}. Unknown fields are ignored: other versions of the plugin may

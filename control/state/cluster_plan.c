@@ -6,8 +6,11 @@
 #include <string.h>
 
 #include "control/state/claims.h"
+#include "control/state/cluster_json.h"
 #include "control/control.h"
 #include "control/state/share.h"
+#include "control/state/state_differs.h"
+#include "control/feed/table.h"
 #include "control/state/weight.h"
 
 enum { SIDES_MAX = CLUSTERS_MAX + 1 };
@@ -355,9 +358,41 @@ static void make(struct making *making, struct cluster_plan *plan)
 	if (making->entry_count > 0)
 		qsort(making->entries, making->entry_count, sizeof(*making->entries), compare_entries);
 	name_red(making, plan);
+	plan->needs_force = plan->red > 0 && (!making->then || making->then->state != CLUSTER_ACTIVE);
 	plan->json = plan_json(making, plan);
 	free(making->routes);
 	free(making->entries);
+}
+
+/* Does a router host that gets new connections stay, or does one come that may? */
+static bool keeps_hosts(const struct cluster *cluster, const struct cluster_spec *then)
+{
+	for (size_t i = 0; i < then->host_count; i++) {
+		size_t j = 0;
+		while (j < cluster->spec->host_count && cluster->spec->hosts[j].id != then->hosts[i].id)
+			j++;
+		if (j == cluster->spec->host_count || table_elects(cluster, j))
+			return true;
+	}
+	return false;
+}
+
+static bool has_hosts(const struct cluster *cluster)
+{
+	for (size_t i = 0; i < cluster->spec->host_count; i++)
+		if (table_elects(cluster, i))
+			return true;
+	return false;
+}
+
+/* It gets no connections, as if it were drained. */
+static void make_without_hosts(struct making *making, struct cluster_plan *plan)
+{
+	struct cluster_spec then = *making->then; /* only looked at */
+	then.state = CLUSTER_DRAINING;
+	making->then = &then;
+	making->own_why = "without a router host that gets new connections";
+	make(making, plan);
 }
 
 void cluster_plan_make(struct cluster_plan *plan, struct control *control, const struct cluster *cluster,
@@ -365,16 +400,41 @@ void cluster_plan_make(struct cluster_plan *plan, struct control *control, const
 {
 	struct making making = {.control = control, .cluster = cluster, .then = then};
 	making.activates = cluster && then && cluster->spec->state == CLUSTER_STAGED && then->state == CLUSTER_ACTIVE;
-	make(&making, plan);
+	if (cluster && then && cluster->spec->state == CLUSTER_ACTIVE && then->state == CLUSTER_ACTIVE &&
+	    has_hosts(cluster) && !keeps_hosts(cluster, then))
+		make_without_hosts(&making, plan);
+	else
+		make(&making, plan);
+}
+
+static json_t *whole(const struct cluster_spec *spec, const char *what)
+{
+	return json_pack("[o]", json_sprintf("cluster %s would be %s: %s, source %s", spec->name, what,
+	                                     cluster_state_name(spec->state), cluster_source_name(spec->source)));
+}
+
+/* As a state document with this cluster alone. */
+static json_t *document_of(const struct cluster_spec *spec)
+{
+	return json_pack("{s:[{s:o}]}", "clusters", "cluster", cluster_write(spec));
+}
+
+void cluster_plan_tell(struct cluster_plan *plan, const struct cluster *cluster, const struct cluster_spec *then)
+{
+	json_t *lines;
+	if (!cluster || !then)
+		lines = whole(then ? then : cluster->spec, then ? "added" : "removed");
+	else {
+		json_t *before = document_of(cluster->spec), *after = document_of(then);
+		lines = state_differs(before, after);
+		json_decref(before);
+		json_decref(after);
+	}
+	json_object_set_new(plan->json, "differs", lines);
 }
 
 void cluster_plan_without_hosts(struct cluster_plan *plan, struct control *control, const struct cluster *cluster)
 {
-	struct cluster_spec then = *cluster->spec; /* only looked at; it gets no connections, as if it were drained */
-	then.state = CLUSTER_DRAINING;
-	struct making making = {.control = control,
-	                        .cluster = cluster,
-	                        .then = &then,
-	                        .own_why = "without a router host that gets new connections"};
-	make(&making, plan);
+	struct making making = {.control = control, .cluster = cluster, .then = cluster->spec};
+	make_without_hosts(&making, plan);
 }

@@ -4,6 +4,7 @@
 #define PM_CLUSTER_PLAN_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,14 +22,17 @@ struct cluster_plan {
 	                                  * draining or offline cluster, those that nobody would serve */
 	uint64_t active;                 /* connections on the cluster */
 	char named[PLAN_NAMED_TEXT_MAX]; /* the first PLAN_NAMED_MAX red ones, for people */
+	bool needs_force;                /* the cluster would get nothing any more, and leave red ones behind */
 	json_t *json;                    /* {"routes","changed","red","active","changes":[...]}, and "more" if not all
 	                                  * changes are listed; a new reference */
 };
 
 /* `cluster`: as it is, NULL if it is new. `then`: what it would be, NULL if it would be gone; its routes count unless
- * it is watched. */
+ * it is watched. An active cluster that would keep no router host that gets new connections counts as drained. */
 void cluster_plan_make(struct cluster_plan *plan, struct control *control, const struct cluster *cluster,
                        const struct cluster_spec *then);
+/* Adds to the plan's JSON what of the cluster itself would be another: "differs", lines for people. */
+void cluster_plan_tell(struct cluster_plan *plan, const struct cluster *cluster, const struct cluster_spec *then);
 /* The last router host that gets new connections goes out; the cluster stays. */
 void cluster_plan_without_hosts(struct cluster_plan *plan, struct control *control, const struct cluster *cluster);
 

@@ -16,7 +16,8 @@
 #include "common/utf8.h"
 #include "control/control.h"
 #include "control/control_store.h"
-#include "control/state/state_document.h"
+#include "control/state/json_text.h"
+#include "control/state/state_text.h"
 #include "control/observe/tell.h"
 
 enum { REVISIONS_MAX = REVISIONS_AUTOMATIC_MAX + REVISIONS_NAMED_MAX + 1, FILE_NAME_MAX = 40 };
@@ -266,11 +267,32 @@ static void prune(struct revisions *revisions)
 	}
 }
 
+/* The revision and the state as it is. */
+static bool write_revision(const struct revisions *revisions, const struct revision *revision,
+                           const struct state *state, bool watched, char why[static STATE_FILE_TEXT_MAX])
+{
+	char path[CONTROL_PATH_MAX + FILE_NAME_MAX];
+	struct json_text text = {0};
+	size_t len;
+	json_t *about = revision_write(revision);
+	char *document = state_text(state, NULL, watched ? STATE_DOCUMENT_WATCHED : STATE_DOCUMENT, &len);
+	json_text_value(&text, about);
+	text.len--; /* the brace */
+	json_text_put(&text, ",\"state\":");
+	json_text_add(&text, document, len);
+	json_text_put(&text, "}");
+	bool good =
+	    state_file_write_text(path_of_id(revisions, revision->id, path), text.bytes, text.len, true, true, why);
+	json_text_free(&text);
+	free(document);
+	json_decref(about);
+	return good;
+}
+
 /* 0: `why`. */
 static uint64_t keep(struct control *control, struct revision *revision, const struct actor *actor, bool watched,
                      char why[static STATE_FILE_TEXT_MAX])
 {
-	char path[CONTROL_PATH_MAX + FILE_NAME_MAX];
 	struct revisions *revisions = control->revisions;
 	revision->id = revisions->last + 1;
 	revision->revision = control->state.revision;
@@ -278,11 +300,7 @@ static uint64_t keep(struct control *control, struct revision *revision, const s
 	utf8_copy(revision->by, sizeof(revision->by), actor->who ? actor->who : "control");
 	if (actor->reason)
 		utf8_copy(revision->reason, sizeof(revision->reason), actor->reason);
-	json_t *file = revision_write(revision);
-	json_object_set_new(file, "state", state_document(&control->state, watched));
-	bool good = state_file_write(path_of_id(revisions, revision->id, path), file, true, why);
-	json_decref(file);
-	if (!good)
+	if (!write_revision(revisions, revision, &control->state, watched, why))
 		return 0;
 	insert(revisions, revision);
 	prune(revisions);

@@ -6,14 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/utf8.h"
 #include "control/state/hundredths.h"
 #include "control/state/names.h"
 
+/* As UTF-8, which alone can be saved. */
 static char *copy(const char *text)
 {
-	char *result = text ? strdup(text) : NULL;
+	size_t size = text ? strlen(text) + 1 : 0;
+	char *result = text ? malloc(size) : NULL;
 	if (text && !result)
 		abort();
+	if (text)
+		utf8_copy(result, size, text);
 	return result;
 }
 
@@ -80,44 +85,65 @@ void rollback_forget_cluster(struct name *name, uint16_t cluster)
 
 /* ---- saved ---- */
 
-static void write_route(json_t *routes, const struct name *name)
+static void write_route(struct json_text *routes, const struct name *name)
 {
-	char text[CLUSTERS_MAX * 16] = "", weight[HUNDREDTHS_TEXT_MAX], host[ROUTE_TEXT_MAX];
-	size_t len = 0;
+	char weight[HUNDREDTHS_TEXT_MAX];
+	json_text_put(routes, routes->len > 0 ? ",\n" : "\n");
+	json_text_host(routes, &name->host, name->wildcard);
+	json_text_put(routes, ":\"");
 	for (unsigned i = 0; i < name->rollback->count; i++) {
 		const struct rollback_entry *entry = &name->rollback->entries[i];
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%u=%s%s", i > 0 ? " " : "", entry->cluster,
-		                        entry->weight < 0 ? "-" : hundredths_text((unsigned)entry->weight, weight),
-		                        entry->parked ? "p" : "");
+		json_text_format(routes, "%s%u=%s%s", i > 0 ? " " : "", entry->cluster,
+		                 entry->weight < 0 ? "-" : hundredths_text((unsigned)entry->weight, weight),
+		                 entry->parked ? "p" : "");
 	}
-	json_object_set_new(routes, name_format(&name->host, name->wildcard, host), json_string(text));
+	json_text_put(routes, "\"");
 }
 
-json_t *rollback_write(const struct names *names)
+void rollback_gather(struct rollback_gathered *gathered, const struct name *name)
 {
-	json_t *array = NULL;
-	for (const struct name *name = names_next(names, NULL); name; name = names_next(names, name)) {
-		struct rollback_change *change = name->rollback ? name->rollback->change : NULL;
-		if (!change)
-			continue;
-		if (!array)
-			array = json_array();
-		if (!change->saved) {
-			change->saved = json_object();
-			json_array_append_new(array, json_pack("{s:I, s:I, s:s, s:s*, s:O}", "revision",
-			                                       (json_int_t)change->revision, "at",
-			                                       (json_int_t)change->at, "by", change->by, "reason",
-			                                       change->reason, "routes", change->saved));
-		}
-		write_route(change->saved, name);
+	struct rollback_change *change = name->rollback ? name->rollback->change : NULL;
+	if (!change)
+		return;
+	if (change->saved.len == 0) {
+		*(gathered->last ? &gathered->last->next : &gathered->first) = change;
+		gathered->last = change;
 	}
-	for (const struct name *name = array ? names_next(names, NULL) : NULL; name; name = names_next(names, name)) {
-		if (!name->rollback)
-			continue;
-		json_decref(name->rollback->change->saved);
-		name->rollback->change->saved = NULL;
+	write_route(&change->saved, name);
+}
+
+void rollback_forget_gathered(struct rollback_gathered *gathered)
+{
+	for (struct rollback_change *change = gathered->first, *next; change; change = next) {
+		next = change->next;
+		change->next = NULL;
+		json_text_free(&change->saved);
 	}
-	return array;
+	*gathered = (struct rollback_gathered){0};
+}
+
+static void write_change(struct json_text *text, const struct rollback_change *change)
+{
+	json_t *about = json_pack("{s:I, s:I, s:s, s:s*}", "revision", (json_int_t)change->revision, "at",
+	                          (json_int_t)change->at, "by", change->by, "reason", change->reason);
+	json_text_value(text, about);
+	json_decref(about);
+	text->len--; /* the brace */
+	json_text_put(text, ",\"routes\":{");
+	json_text_add(text, change->saved.bytes, change->saved.len);
+	json_text_put(text, "}}");
+}
+
+void rollback_write(struct json_text *text, const struct rollback_gathered *gathered)
+{
+	if (!gathered->first)
+		return;
+	json_text_put(text, ",\"rollbacks\":[");
+	for (const struct rollback_change *change = gathered->first; change; change = change->next) {
+		json_text_put(text, change != gathered->first ? ",\n" : "\n");
+		write_change(text, change);
+	}
+	json_text_put(text, "]");
 }
 
 /* The next entry of the line; false: there is none that is right. */

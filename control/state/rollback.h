@@ -9,6 +9,7 @@
 
 #include "common/json_reader.h"
 #include "control/api/role.h"
+#include "control/state/json_text.h"
 
 struct name;
 struct names;
@@ -19,7 +20,9 @@ struct rollback_change {
 	uint64_t revision; /* that it made */
 	int64_t at;        /* Unix ms */
 	char *by, *reason; /* owned; reason NULL: none was given */
-	json_t *saved;     /* while it is being saved */
+	/* While it is being saved: its routes, and the next change. */
+	struct json_text saved;
+	struct rollback_change *next;
 };
 
 /* Of one cluster, before. */
@@ -47,9 +50,16 @@ void rollback_free(struct rollback *rollback);
 /* The cluster is gone: its number may become another's. */
 void rollback_forget_cluster(struct name *name, uint16_t cluster);
 
-/* The saved form: an array of changes, NULL if there are none, and back from the field "rollbacks"; what is not right
- * is left out, and what is about a cluster whose bit is not set in `clusters`. */
-json_t *rollback_write(const struct names *names);
+/* The saved form of all: each name is given to rollback_gather, in a walk that others may share. All zero to begin
+ * with. */
+struct rollback_gathered {
+	struct rollback_change *first, *last;
+};
+void rollback_gather(struct rollback_gathered *gathered, const struct name *name);
+void rollback_forget_gathered(struct rollback_gathered *gathered);
+/* The member "rollbacks", an array of changes, into an object that has a member already; nothing if there are none. */
+void rollback_write(struct json_text *text, const struct rollback_gathered *gathered);
+/* And back; what is not right is left out, and what is about a cluster whose bit is not set in `clusters`. */
 void rollback_read(struct reader *reader, struct names *names, uint64_t clusters);
 
 #endif

@@ -57,25 +57,35 @@ static bool is_left_alone(const struct shift_plan *plan, unsigned i, const struc
 	return !pair->present || (pair->cluster != target->index && (bar == WEIGHT_PARKED || bar == WEIGHT_CONFLICT));
 }
 
+enum { NOBODY = CLUSTERS_MAX };
+
+/* `parts`: of the others. `heir`: gets its part whatever is about it now; NOBODY: there is none. */
+static void take_weights(struct shift_plan *plan, const struct cluster *target, uint16_t percent, const uint32_t *parts,
+                         unsigned heir)
+{
+	const struct name *name = plan->name;
+	uint32_t counting[CLUSTERS_MAX];
+	for (unsigned i = 0; i < name->pair_count; i++) {
+		uint32_t weight = name->pairs[i].cluster == target->index ? percent : parts[i];
+		plan->weights[i] = i != heir && is_left_alone(plan, i, target) ? -1 : (int32_t)weight;
+		bool counts = plan->weights[i] > 0 && spec_of(plan, i)->state == CLUSTER_ACTIVE;
+		counting[i] = counts ? weight : 0;
+	}
+	share_split(counting, name->pair_count, HUNDREDTHS_ALL, plan->after);
+}
+
 /* `heirs`: NULL, or there is one, which gets what is left. */
 static void make_weights(struct shift_plan *plan, const struct cluster *target, uint16_t percent,
                          const struct heirs *heirs)
 {
 	const struct name *name = plan->name;
-	uint32_t others[CLUSTERS_MAX], parts[CLUSTERS_MAX], counting[CLUSTERS_MAX];
+	uint32_t others[CLUSTERS_MAX], parts[CLUSTERS_MAX];
 	for (unsigned i = 0; i < name->pair_count; i++)
 		others[i] = heirs                                     ? i == heirs->first
 		            : name->pairs[i].cluster == target->index ? 0
 		                                                      : plan->before.pair[i].weight.value;
 	share_split(others, name->pair_count, HUNDREDTHS_ALL - percent, parts);
-	for (unsigned i = 0; i < name->pair_count; i++) {
-		uint32_t weight = name->pairs[i].cluster == target->index ? percent : parts[i];
-		bool heir = heirs && i == heirs->first;
-		plan->weights[i] = !heir && is_left_alone(plan, i, target) ? -1 : (int32_t)weight;
-		bool counts = plan->weights[i] > 0 && spec_of(plan, i)->state == CLUSTER_ACTIVE;
-		counting[i] = counts ? weight : 0;
-	}
-	share_split(counting, name->pair_count, HUNDREDTHS_ALL, plan->after);
+	take_weights(plan, target, percent, parts, heirs ? heirs->first : NOBODY);
 }
 
 static bool others_have_weight(const struct shift_plan *plan, const struct cluster *target)
@@ -233,16 +243,78 @@ static void note_no_heir(struct shift_plan *plan, const struct heirs *heirs, uin
 		     text);
 }
 
+/* ---- from one cluster ---- */
+
+static bool anybody_has_a_share(const struct shift_plan *plan)
+{
+	for (unsigned i = 0; i < plan->name->pair_count; i++)
+		if (plan->before.pair[i].planned > 0)
+			return true;
+	return false;
+}
+
+/* The percentage that `target` gets: what is asked for, or all that `giver` has. */
+static uint16_t look_at_giver(struct shift_plan *plan, const struct cluster *target, unsigned giver, uint16_t percent,
+                              uint16_t both)
+{
+	const char *from = spec_of(plan, giver)->name, *to = target->spec->name;
+	char given[HUNDREDTHS_TEXT_MAX], most[HUNDREDTHS_TEXT_MAX], wanted[HUNDREDTHS_TEXT_MAX];
+	if (percent <= both)
+		return percent;
+	note(plan, SHIFT_RED,
+	     "cluster %s has only %s %% to give: cluster %s would get %s %% instead of %s %%, and the others keep "
+	     "theirs",
+	     from, hundredths_text(plan->before.pair[giver].planned, given), to, hundredths_text(both, most),
+	     hundredths_text(percent, wanted));
+	return both;
+}
+
+/* `giver` gives the difference to `target`, or takes it; the others keep their shares. */
+static void make_between(struct shift_plan *plan, const struct cluster *target, unsigned pair, unsigned giver,
+                         uint16_t percent)
+{
+	uint32_t parts[CLUSTERS_MAX];
+	const char *from = spec_of(plan, giver)->name;
+	uint16_t has = plan->before.pair[giver].planned, both = (uint16_t)(has + plan->before.pair[pair].planned);
+	bool short_of = percent > both, idle = plan->before.pair[giver].weight.value == 0;
+	if (short_of && has == 0) {
+		stay(plan);
+		note(plan, SHIFT_RED, "cluster %s has no share of it to give", from);
+		return;
+	}
+	if (percent < both && idle && !replaces(plan, giver, &plan->name->pairs[pair])) {
+		stay(plan);
+		note(plan, SHIFT_RED,
+		     "cluster %s has no share of it, and cannot take one: it is not active, in conflict, without a "
+		     "healthy router host, or serves it on other listeners",
+		     from);
+		return;
+	}
+	percent = look_at_giver(plan, target, giver, percent, both);
+	for (unsigned i = 0; i < plan->name->pair_count; i++)
+		parts[i] = i == giver ? (uint32_t)(both - percent) : plan->before.pair[i].planned;
+	take_weights(plan, target, percent, parts, percent < both ? giver : NOBODY);
+	look_at_target(plan, pair, target);
+	if (percent < both && idle)
+		look_at_bar(plan, giver, SHIFT_YELLOW);
+	look_at_what_is_left(plan);
+}
+
 void shift_plan_make(struct shift_plan *plan, const struct share_view *view, const struct name *name,
-                     const struct cluster *target, uint16_t percent)
+                     const struct cluster *target, const struct cluster *from, uint16_t percent)
 {
 	struct heirs heirs;
 	char rest[HUNDREDTHS_TEXT_MAX];
-	const struct pair *pair = names_pair(name, target->index);
+	const struct pair *pair = names_pair(name, target->index), *giver = from ? names_pair(name, from->index) : NULL;
 	begin(plan, view, name);
-	if (!pair || !pair->present) {
+	if (!pair || !pair->present || (from && (!giver || !giver->present))) {
+		const struct cluster *lacks = !pair || !pair->present ? target : from;
 		stay(plan);
-		note(plan, SHIFT_RED, "cluster %s does not have this route", target->spec->name);
+		note(plan, SHIFT_RED, "cluster %s does not have this route", lacks->spec->name);
+		return;
+	}
+	if (giver && anybody_has_a_share(plan)) {
+		make_between(plan, target, (unsigned)(pair - name->pairs), (unsigned)(giver - name->pairs), percent);
 		return;
 	}
 	bool inherited = percent < HUNDREDTHS_ALL && !others_have_weight(plan, target);

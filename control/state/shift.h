@@ -2,9 +2,10 @@
  * shares before and after, and what speaks against it. Pure; carries nothing out.
  *
  * The cluster gets the percentage as its weight, the others what is left in the proportion of their weights now, so
- * that all weights together are 100. Where no other has a weight, what is left goes to the only other active cluster
- * that could take it; if there are several, somebody has to say which. Where the route is parked or in conflict it
- * stays so, except on the cluster that the shift is to, or that gets what is left. */
+ * that all weights together are 100. If the shift is from one cluster, that one gives, or takes, the difference, and
+ * the others keep their shares; it cannot give more than it has. Where no other has a weight, what is left goes to the
+ * only other active cluster that could take it; if there are several, somebody has to say which. Where the route is
+ * parked or in conflict it stays so, except on the cluster that the shift is to, or that gets what is left. */
 #ifndef PM_SHIFT_H
 #define PM_SHIFT_H
 
@@ -35,9 +36,9 @@ struct shift_plan {
 	uint32_t after[CLUSTERS_MAX];
 };
 
-/* `percent` in hundredths. */
+/* `percent` in hundredths. `from`: the one other cluster whose share changes, not `target`; NULL: all others'. */
 void shift_plan_make(struct shift_plan *plan, const struct share_view *view, const struct name *name,
-                     const struct cluster *target, uint16_t percent);
+                     const struct cluster *target, const struct cluster *from, uint16_t percent);
 /* The same for one override; `weight` in hundredths, below 0: it is taken back. */
 void shift_plan_weight(struct shift_plan *plan, const struct share_view *view, const struct name *name,
                        uint16_t cluster, int weight);

@@ -9,6 +9,7 @@
 #include "control/state/claims.h"
 #include "control/state/cluster_json.h"
 #include "control/state/state_facts.h"
+#include "control/state/state_text.h"
 
 static void *allocate(size_t count, size_t size)
 {
@@ -198,9 +199,12 @@ bool state_check(const struct state *state, const struct cluster_spec *spec, con
 	return faults->count + faults->more == faults_before;
 }
 
-static uint16_t free_index(const struct state *state)
+uint16_t state_index(const struct state *state, const char *name)
 {
+	const struct cluster *cluster = state_cluster(state, name);
 	uint16_t index = 0;
+	if (cluster)
+		return cluster->index;
 	while (state->clusters[index])
 		index++;
 	return index;
@@ -332,8 +336,7 @@ static void put(struct state *state, uint16_t index, struct cluster_spec *spec, 
 
 void state_put(struct state *state, struct cluster_spec *spec, int64_t pushed_at, uint64_t now)
 {
-	const struct cluster *before = state_cluster(state, spec->name);
-	put(state, before ? before->index : free_index(state), spec, pushed_at, now);
+	put(state, state_index(state, spec->name), spec, pushed_at, now);
 	state->revision++;
 }
 
@@ -362,45 +365,13 @@ void state_delete(struct state *state, const char *name)
 	state->revision++;
 }
 
-static void append_cluster(json_t *array, const struct state *state, uint16_t index, const struct cluster *before,
-                           const struct cluster_spec *spec, int64_t pushed_at, const struct drain *drain)
-{
-	json_t *object = json_pack("{s:i, s:I, s:o}", "index", index, "pushed_at", (json_int_t)pushed_at, "cluster",
-	                           cluster_write(spec));
-	if (before && before->initial)
-		json_object_set_new(object, "initial", json_true());
-	if (drain && drain->since > 0)
-		json_object_set_new(object, "drain", drain_write(drain));
-	if (before) {
-		json_t *modes = host_modes_write(&before->modes);
-		if (modes)
-			json_object_set_new(object, "host_modes", modes);
-		state_facts_write_overrides(object, &state->names, index);
-		if (spec->source != SOURCE_WATCH)
-			state_facts_write_parked(object, &state->names, index);
-	}
-	state_facts_write_held(object, spec);
-	json_array_append_new(array, object);
-}
-
 json_t *state_write(const struct state *state, const struct state_change *change)
 {
-	json_t *array = json_array();
-	const struct cluster *before = change ? state_cluster(state, change->name) : NULL;
-	for (uint16_t i = 0; i < CLUSTERS_MAX; i++) {
-		const struct cluster *cluster = state->clusters[i];
-		if (cluster && cluster != before)
-			append_cluster(array, state, i, cluster, cluster->spec, cluster->pushed_at, &cluster->drain);
-	}
-	if (change && change->spec)
-		append_cluster(array, state, before ? before->index : free_index(state), before, change->spec,
-		               change->pushed_at,
-		               change->drain ? change->drain
-		               : before      ? &before->drain
-		                             : NULL);
-	return json_pack("{s:I, s:o, s:o*, s:o*}", "revision", (json_int_t)(state->revision + (change ? 1 : 0)),
-	                 "clusters", array, "rollbacks", rollback_write(&state->names), "untouched",
-	                 state->untouched ? json_true() : NULL);
+	size_t len;
+	char *text = state_text(state, change, STATE_SAVED, &len);
+	json_t *value = json_loadb(text, len, 0, NULL);
+	free(text);
+	return value;
 }
 
 static void read_cluster(struct state *state, json_t *value, const char *at, size_t i, uint64_t now,

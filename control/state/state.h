@@ -76,6 +76,8 @@ struct state_change {
 void state_free(struct state *state);
 
 struct cluster *state_cluster(const struct state *state, const char *name);
+/* The index of the cluster of this name: that it has, or would get. */
+uint16_t state_index(const struct state *state, const char *name);
 /* The push cluster with this key. */
 struct cluster *state_cluster_by_key(const struct state *state, const char *key);
 /* A host by its id; NULL: there is none. `*cluster` is its cluster. */

@@ -12,35 +12,17 @@
 #include "control/drain.h"
 #include "control/state/rollback.h"
 #include "control/state/state_facts.h"
+#include "control/state/state_text.h"
 #include "control/watch_file.h"
 
 /* ---- writing ---- */
 
-static json_t *watched_json(const struct state *state, const struct cluster *cluster)
-{
-	size_t len;
-	char *text = watch_file_write(state, cluster, &len);
-	json_t *json = json_loadb(text, len, 0, NULL);
-	free(text);
-	return json;
-}
-
 json_t *state_document(const struct state *state, bool watched)
 {
-	json_t *document = state_write(state, NULL);
-	const json_t *clusters = json_object_get(document, "clusters");
-	json_object_del(document, "rollbacks");
-	json_object_del(document, "untouched");
-	for (size_t i = 0; i < json_array_size(clusters); i++) {
-		json_t *entry = json_array_get(clusters, i);
-		const struct cluster *cluster = state->clusters[json_integer_value(json_object_get(entry, "index"))];
-		if (cluster->spec->source != SOURCE_WATCH)
-			continue;
-		/* In the state file this is the part of the cluster's own file. */
-		state_facts_write_parked(entry, &state->names, cluster->index);
-		if (watched && cluster->known)
-			json_object_set_new(entry, "watched", watched_json(state, cluster));
-	}
+	size_t len;
+	char *text = state_text(state, NULL, watched ? STATE_DOCUMENT_WATCHED : STATE_DOCUMENT, &len);
+	json_t *document = json_loadb(text, len, 0, NULL);
+	free(text);
 	return document;
 }
 
@@ -122,7 +104,8 @@ bool state_document_check(const struct control *control, const json_t *document,
 	size_t before = faults->count + faults->more;
 	json_t *fitted = json_is_object(document) ? fit(&control->state, document) : NULL;
 	if (!fitted) {
-		json_faults_add(faults, path, "an object", document ? "is %s" : "is missing", json_kind(document));
+		json_faults_add(faults, path, "an object", document ? "is %s" : "is missing",
+		                document ? json_kind(document) : "");
 		return false;
 	}
 	document_check_entries(json_object_get(document, "clusters"), path, faults);
@@ -336,7 +319,7 @@ bool state_document_apply(struct control *control, const json_t *document, uint6
 		renew_drains(state, &next);
 		good = save_watched(control, &next, document);
 		next.revision = revision;
-		good = good && control_save_document(control, state_write(&next, NULL));
+		good = good && control_save_state(control, &next, NULL);
 	}
 	if (!good)
 		forget_watched(control, &next);

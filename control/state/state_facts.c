@@ -28,23 +28,63 @@ struct hold state_facts_read_hold(const json_t *value)
 	return (struct hold){0};
 }
 
-void state_facts_write_overrides(json_t *object, const struct names *names, uint16_t cluster)
+static void separate(struct json_text *entries)
 {
-	json_t *overrides = NULL;
-	if (names->overrides_of[cluster] == 0)
-		return;
-	for (const struct name *name = names_next(names, NULL); name; name = names_next(names, name)) {
-		char text[ROUTE_TEXT_MAX];
-		const struct pair *pair = names_pair(name, cluster);
-		if (!pair || !pair->overridden)
-			continue;
-		if (!overrides)
-			overrides = json_object();
-		json_object_set_new(overrides, name_format(&name->host, name->wildcard, text),
-		                    hundredths_json(pair->override));
+	json_text_put(entries, entries->len > 0 ? ",\n" : "\n");
+}
+
+static void gather_pair(struct state_facts *facts, const struct name *name, const struct pair *pair)
+{
+	char weight[HUNDREDTHS_TEXT_MAX];
+	struct json_text *overrides = &facts->overrides[pair->cluster], *parked = &facts->parked[pair->cluster];
+	if (pair->overridden) {
+		separate(overrides);
+		json_text_host(overrides, &name->host, name->wildcard);
+		json_text_put(overrides, ":");
+		json_text_put(overrides, hundredths_text(pair->override, weight));
 	}
-	if (overrides)
-		json_object_set_new(object, "overrides", overrides);
+	if (pair->present && pair->parked) {
+		separate(parked);
+		json_text_host(parked, &name->host, name->wildcard);
+	}
+}
+
+void state_facts_gather(struct state_facts *facts, const struct names *names)
+{
+	for (const struct name *name = names_next(names, NULL); name; name = names_next(names, name)) {
+		for (unsigned i = 0; i < name->pair_count; i++)
+			gather_pair(facts, name, &name->pairs[i]);
+		rollback_gather(&facts->rollbacks, name);
+	}
+}
+
+void state_facts_free(struct state_facts *facts)
+{
+	for (unsigned i = 0; i < CLUSTERS_MAX; i++) {
+		json_text_free(&facts->overrides[i]);
+		json_text_free(&facts->parked[i]);
+	}
+	rollback_forget_gathered(&facts->rollbacks);
+}
+
+void state_facts_write_overrides(struct json_text *text, const struct state_facts *facts, uint16_t cluster)
+{
+	const struct json_text *overrides = &facts->overrides[cluster];
+	if (overrides->len == 0)
+		return;
+	json_text_put(text, ",\"overrides\":{");
+	json_text_add(text, overrides->bytes, overrides->len);
+	json_text_put(text, "}");
+}
+
+void state_facts_write_parked(struct json_text *text, const struct state_facts *facts, uint16_t cluster)
+{
+	const struct json_text *parked = &facts->parked[cluster];
+	if (parked->len == 0)
+		return;
+	json_text_put(text, ",\"parked\":[");
+	json_text_add(text, parked->bytes, parked->len);
+	json_text_put(text, "]");
 }
 
 void state_facts_read_overrides(struct reader *reader, struct names *names, uint16_t cluster)
@@ -61,20 +101,6 @@ void state_facts_read_overrides(struct reader *reader, struct names *names, uint
 		struct name *name = names_add(names, &host, wildcard);
 		names_pair_override(names, name, names_pair_add(names, name, cluster), value);
 	}
-}
-
-void state_facts_write_parked(json_t *object, const struct names *names, uint16_t cluster)
-{
-	json_t *parked = json_array();
-	for (const struct name *name = names_next(names, NULL); name; name = names_next(names, name)) {
-		char text[ROUTE_TEXT_MAX];
-		const struct pair *pair = names_pair(name, cluster);
-		if (pair && pair->present && pair->parked)
-			json_array_append_new(parked, json_string(name_format(&name->host, name->wildcard, text)));
-	}
-	if (json_array_size(parked) > 0)
-		json_object_set(object, "parked", parked);
-	json_decref(parked);
 }
 
 void state_facts_read_parked(struct reader *reader, const struct names *names, uint16_t cluster)

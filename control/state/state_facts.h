@@ -7,14 +7,24 @@
 
 #include "common/json_reader.h"
 #include "control/state/cluster.h"
+#include "control/state/json_text.h"
 #include "control/state/names.h"
 
-/* Into the object of a cluster; nothing if there is nothing to say. */
-void state_facts_write_overrides(json_t *object, const struct names *names, uint16_t cluster);
-void state_facts_write_held(json_t *object, const struct cluster_spec *spec);
+/* What is saved of the names: of each cluster, by its index, the entries of an object and of an array; and the last
+ * changes. All zero to begin with. */
+struct state_facts {
+	struct json_text overrides[CLUSTERS_MAX], parked[CLUSTERS_MAX];
+	struct rollback_gathered rollbacks;
+};
 
-/* Of a cluster that is not watched: which of its routes are parked. */
-void state_facts_write_parked(json_t *object, const struct names *names, uint16_t cluster);
+/* All in one walk, which is what takes the time. */
+void state_facts_gather(struct state_facts *facts, const struct names *names);
+void state_facts_free(struct state_facts *facts);
+
+/* Into the object of a cluster, which has a member already; nothing if there is nothing to say. */
+void state_facts_write_overrides(struct json_text *text, const struct state_facts *facts, uint16_t cluster);
+void state_facts_write_parked(struct json_text *text, const struct state_facts *facts, uint16_t cluster);
+void state_facts_write_held(json_t *object, const struct cluster_spec *spec);
 
 /* From it. What names no route or host is left out. */
 void state_facts_read_parked(struct reader *reader, const struct names *names, uint16_t cluster);

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/crc32c.h"
+#include "common/directory.h"
 
 enum { FILE_MAX = 1 << 30, HEADER_MAX = 80 };
 
@@ -125,20 +125,6 @@ static bool write_file(const char *path, const char *body, size_t body_len, bool
 	return good;
 }
 
-static bool sync_directory(const char *path)
-{
-	char copy[PATH_MAX];
-	snprintf(copy, sizeof(copy), "%s", path);
-	int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	bool good = fsync(fd) == 0;
-	int error = errno;
-	close(fd);
-	errno = error;
-	return good;
-}
-
 /* The present file becomes the previous one; there is a present one at every moment. */
 static bool keep_previous(const char *path)
 {
@@ -163,7 +149,7 @@ bool state_file_write_text(const char *path, const char *text, size_t len, bool 
 		unlink(temporary);
 	}
 	/* The rename is done: a directory that cannot be synced is a disk that fails later, not a write that failed. */
-	if (good && durable && !sync_directory(path))
+	if (good && durable && !directory_sync(path))
 		explain(why, "the directory of %s cannot be synced: %s", path, strerror(errno));
 	return good;
 }

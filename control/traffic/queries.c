@@ -37,7 +37,8 @@ struct asked {
 struct queries {
 	struct control *control;
 	struct event_timer timer;
-	bool gone; /* no dataplane any more, until the process is replaced */
+	uint64_t look_at; /* monotonic ms: what the timer was set to */
+	bool gone;        /* no dataplane any more, until the process is replaced */
 	uint32_t last_query;
 	unsigned count;
 	struct question *first; /* in the order in which they came */
@@ -172,15 +173,39 @@ static void look_for_silent(struct queries *queries, uint64_t now)
 		}
 }
 
+static void look_again(struct queries *queries, uint64_t at)
+{
+	queries->look_at = at;
+	event_timer_set(queries->control->loop, &queries->timer, at);
+}
+
+static void put_off(uint64_t *since, uint64_t late, uint64_t now)
+{
+	*since = *since + late < now ? *since + late : now;
+}
+
+/* While the loop itself stood still nobody was silent: questions may not have left yet, and answers lie in the rings.
+ */
+static void leave_out_stall(struct queries *queries, uint64_t now)
+{
+	uint64_t late = now > queries->look_at ? now - queries->look_at : 0;
+	for (unsigned i = 0; i < ASKED_MAX; i++)
+		put_off(&queries->asked[i].heard_at, late, now);
+	for (struct question *question = queries->first; question; question = question->next)
+		put_off(&question->began_at, late, now);
+	queries->look_at += late;
+}
+
 static void look(void *context)
 {
 	struct queries *queries = context;
 	uint64_t now = clock_monotonic_ms();
+	leave_out_stall(queries, now);
 	look_for_silent(queries, now);
 	tell_over(queries);
 	send(queries);
 	if (queries->first)
-		event_timer_set(queries->control->loop, &queries->timer, now + LOOK_MS);
+		look_again(queries, now + LOOK_MS);
 }
 
 /* ---- asking ---- */
@@ -203,6 +228,7 @@ static void ask(struct queries *queries, struct message *messages, size_t count,
 {
 	struct question **end = &queries->first;
 	struct question *question = allocate(1, sizeof(*question));
+	leave_out_stall(queries, clock_monotonic_ms());
 	*question = (struct question){
 	    .reader = *reader,
 	    .count = count,
@@ -217,7 +243,7 @@ static void ask(struct queries *queries, struct message *messages, size_t count,
 	*end = question;
 	queries->count++;
 	send(queries);
-	event_timer_set(queries->control->loop, &queries->timer, question->began_at + (count == 0 ? 0 : LOOK_MS));
+	look_again(queries, question->began_at + (count == 0 ? 0 : LOOK_MS));
 	control_feed_wake(queries->control);
 }
 

@@ -3,8 +3,8 @@
  * nothing of what is done with a record. One thread.
  *
  * Only a few messages are with the workers at once, so that these never refuse one; the others wait here. A worker that
- * says nothing for QUERY_SILENCE_MS ends the question, as does the end of the dataplane: every question that was taken
- * has exactly one end. */
+ * says nothing for QUERY_SILENCE_MS, in which control's own loop went on, ends the question, as does the end of the
+ * dataplane: every question that was taken has exactly one end. */
 #ifndef PM_QUERIES_H
 #define PM_QUERIES_H
 

@@ -13,8 +13,13 @@ const TIMEOUT = {
 };
 const CLOSE = {name: "close", type: "check", label: "Close its connections at once"};
 
-function button(label, testid, tone, open) {
-	return h("button", {type: "button", class: `small ${tone}`, data: {testid}, on: {click: open}}, label);
+/* Many of them are alike: their spoken names say of what they are. */
+function button(label, of, testid, open) {
+	return h(
+		"button",
+		{type: "button", class: "small", "aria-label": `${label} ${of}`, data: {testid}, on: {click: open}},
+		`${label}…`,
+	);
 }
 
 const CLUSTER_ACTIONS = {
@@ -22,7 +27,9 @@ const CLUSTER_ACTIONS = {
 		label: "Activate",
 		role: "admin",
 		typed: false,
-		words: "The cluster may get connections. No share moves by that alone, unless an annotation asks for it.",
+		words:
+			"The cluster may get connections. A route that another cluster serves stays there until it is shifted, " +
+			"unless this cluster brings a weight of its own for it.",
 	},
 	drain: {
 		label: "Drain",
@@ -58,7 +65,7 @@ const CLUSTER_OFFERS = {
 function clusterAction(name, action) {
 	const {label, role, typed, tone, fields, words} = CLUSTER_ACTIONS[action];
 	if (!may(role)) return null;
-	return button(`${label}…`, `cluster-${action}`, "", () =>
+	return button(label, name, `cluster-${action}`, () =>
 		openAction({
 			title: `${label} ${name}`,
 			words,
@@ -100,7 +107,7 @@ export function hostActions(host) {
 	const full = `${host.cluster}/${host.name || host.address}`;
 	return (HOST_OFFERS[host.admin] || []).map((action) => {
 		const {label, tone, fields, words} = HOST_ACTIONS[action];
-		return button(`${label}…`, `host-${action}`, "", () =>
+		return button(label, full, `host-${action}`, () =>
 			openAction({
 				title: `${label} ${full}`,
 				words,

@@ -1,10 +1,11 @@
 // The page: who is looking, which view the address names, what the link to the server says. Views are in view_*.js.
 import {call, get, session} from "./api.js";
 import {redraw} from "./charts.js";
-import "./details.js";
+import {details} from "./details.js";
 import {fill, h, morph, show, text} from "./dom.js";
 import {clock, number} from "./format.js";
 import {live, retryNow, start, stop} from "./live.js";
+import {seldom} from "./loading.js";
 import {heading, link, notice, pill} from "./parts.js";
 import {may, me} from "./roles.js";
 import {clusterView} from "./view_cluster.js";
@@ -94,6 +95,7 @@ function navigate(focus = true) {
 	const given = context();
 	const make = VIEWS[given.path[0]];
 	mount(make ? make(given) : notFound(given.path[0]), focus);
+	putBanners();
 	closeMenu();
 	putMenu();
 }
@@ -102,6 +104,7 @@ function putMenu() {
 	const here = parsed().path[0];
 	const present = PARENTS[here] || here;
 	const counts = {held: live.tick?.held, unknown: live.tick?.unknown};
+	const meanings = {held: "held", unknown: "refused connections since start"};
 	morph(
 		place("nav"),
 		h(
@@ -124,6 +127,7 @@ function putMenu() {
 									"span",
 									{
 										class: name === "held" ? "count warn" : "count",
+										title: `${number(counts[name])} ${meanings[name]}`,
 									},
 									number(counts[name]),
 								)
@@ -265,8 +269,9 @@ function stateBanners() {
 					"bad",
 					"dataplane",
 					h("b", {}, `The dataplane is ${tick.dataplane}`),
-					": no new connection is taken. ",
-					status?.dataplane?.detail || "",
+					": no new connection is taken",
+					status?.dataplane?.detail ? ` (${status.dataplane.detail})` : "",
+					".",
 				)
 			: null,
 		tick.dataplane === "ready" &&
@@ -287,6 +292,14 @@ function stateBanners() {
 					". What is shown of it is the last good state: its API has not been listed since control's start.",
 				)
 			: null,
+		details.error
+			? banner(
+					"warn",
+					"details-error",
+					"Health history, drains and warnings could not be read: ",
+					details.error.words || details.error.message,
+				)
+			: null,
 		...(status?.messages || []).map((message) => banner("warn", "message", message)),
 	];
 }
@@ -300,6 +313,10 @@ function putBanners() {
 	document.body.classList.toggle("lost", Boolean(lost));
 	morph(place("banners"), lost ? lostBanner() : null, live.connected ? stateBanners() : null);
 	show(place("retry"), Boolean(lost));
+	for (const mark of place("main").querySelectorAll(".as-of")) {
+		text(mark, live.at ? `stale: from ${clock(live.at)}` : "stale");
+		show(mark, Boolean(lost));
+	}
 }
 
 let attempted = false;
@@ -352,6 +369,9 @@ live.addEventListener("tick", () => {
 	putFoot();
 });
 
+details.addEventListener("change", putBanners);
+live.addEventListener("event", seldom(readStatus, 5000)); // its messages come and go with events
+
 live.addEventListener("link", () => {
 	attempted = true;
 	putBanners();
@@ -379,6 +399,11 @@ place("find").addEventListener("submit", (event) => {
 	location.hash = link(["routes"], {search: place("find-text").value.trim()});
 });
 document.addEventListener("keydown", (event) => {
+	if (event.key === "Escape" && place("nav").classList.contains("open")) {
+		closeMenu();
+		place("menu").focus();
+		return;
+	}
 	if (
 		event.key !== "/" ||
 		event.ctrlKey ||

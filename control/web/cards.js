@@ -5,7 +5,17 @@ import {details} from "./details.js";
 import {fill, h, text} from "./dom.js";
 import {ago, duration, number} from "./format.js";
 import {live} from "./live.js";
-import {adminPill, clusterColour, clusterName, clusterPill, healthPill, hostLink, link, pill} from "./parts.js";
+import {
+	adminPill,
+	clusterColour,
+	clusterName,
+	clusterPill,
+	healthPill,
+	hostLink,
+	link,
+	pill,
+	STALE_WORDS,
+} from "./parts.js";
 import {me} from "./roles.js";
 
 /* Fills a place again only when what it shows has changed. */
@@ -38,13 +48,7 @@ export function drainWords(drain) {
 /** What of a cluster needs attention, as pills. */
 export function clusterFlags(cluster, detail) {
 	return [
-		cluster.stale
-			? pill(
-					"stale",
-					"warn",
-					"What is shown is the last good state: its API has not been listed since control's start",
-				)
-			: null,
+		cluster.stale ? pill("stale", "warn", STALE_WORDS) : null,
 		cluster.held > 0 ? h("a", {href: "#/held"}, pill(`${number(cluster.held)} held`, "warn")) : null,
 		detail?.insecure ? pill("API certificate not checked", "warn") : null,
 	];
@@ -163,7 +167,14 @@ export function hostCard(host) {
 			now.state && now.state !== "active" ? pill(now.state, "warn") : null,
 		]);
 		setLine(
-			[now.address, now.reason, now.health, detail?.drain && Math.floor(Date.now() / 1000), now.admin],
+			[
+				now.address,
+				now.reason,
+				now.health,
+				detail?.drain && Math.floor(Date.now() / 1000),
+				now.admin,
+				live.tick.clusters.find((one) => one.name === now.cluster)?.stale,
+			],
 			() => [
 				clusterName(now.cluster),
 				` · ${now.address}`,

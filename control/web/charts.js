@@ -135,6 +135,7 @@ class LineChart {
 			y: {
 				stacked: this.stacked,
 				beginAtZero: this.zero,
+				afterDataLimits: (axis) => (axis.min = Math.max(0, axis.min)), // a line of zeros gets -1 else
 				suggestedMax: this.zero ? 4 : undefined,
 				grid,
 				ticks: {

@@ -70,7 +70,7 @@ class ActionDialog {
 			on: {input: () => this.ready()},
 		});
 		this.forced = h("input", {type: "checkbox", data: {testid: "force"}, on: {change: () => this.ready()}});
-		this.forceRow = h("label", {class: "check", hidden: true}, this.forced, h("span", {}, "Do it all the same"));
+		this.forceRow = h("label", {class: "check", hidden: true}, this.forced, h("span", {}, "Force it all the same"));
 		this.button = h(
 			"button",
 			{

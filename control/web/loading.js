@@ -1,11 +1,14 @@
 // Reading from the API for a view: the newest question counts, an older answer is dropped, what fails is shown.
 import {fill, h} from "./dom.js";
+import {clock} from "./format.js";
 import {failure} from "./parts.js";
 
 /** `read(signal)` asks, `put(answer)` shows. `load()` does both; `place` is where a failure is said. */
 export function loader(read, put) {
 	const place = h("div");
-	let abort = null;
+	let abort = null,
+		readAt = 0;
+	const old = () => (readAt ? h("p", {class: "muted"}, `What is shown was read at ${clock(readAt)}.`) : null);
 	const load = async () => {
 		abort?.abort();
 		const mine = (abort = new AbortController());
@@ -14,10 +17,11 @@ export function loader(read, put) {
 			const answer = await read(mine.signal);
 			if (abort !== mine) return;
 			fill(place);
+			readAt = Date.now();
 			put(answer);
 		} catch (error) {
 			if (abort !== mine || error.name === "AbortError") return;
-			fill(place, failure(error));
+			fill(place, failure(error), old());
 		} finally {
 			if (abort === mine) place.closest("main")?.removeAttribute("aria-busy");
 		}

@@ -83,9 +83,9 @@ export function table(caption, columns, {testid, empty = "Nothing here."} = {}) 
 		change(body, items.map(row));
 		nothing.hidden = items.length > 0;
 		element.firstChild.hidden = items.length === 0;
+		element.hidden = false;
 	};
-	nothing.hidden = true;
-	element.firstChild.hidden = true; // until something has been read
+	element.hidden = true; // until something has been read
 	return {element, set: (items) => put(fill, items), patch: (items) => put(morph, items)};
 }
 
@@ -104,10 +104,11 @@ export function pager(size, go) {
 	const set = (newOffset, newTotal, shown) => {
 		offset = newOffset;
 		total = newTotal;
-		element.hidden = false;
+		element.hidden = total === 0; // the table says that there is nothing
+		back.hidden = on.hidden = offset === 0 && shown >= total;
 		back.disabled = offset === 0;
 		on.disabled = offset + shown >= total;
-		text(words, total === 0 ? "none" : `${number(offset + 1)} to ${number(offset + shown)} of ${number(total)}`);
+		text(words, `${number(offset + 1)} to ${number(offset + shown)} of ${number(total)}`);
 	};
 	return {element, set};
 }
@@ -138,11 +139,21 @@ export function shareBar(shares, {label = "", testid} = {}) {
 	return bar;
 }
 
-/** A cluster's name with the colour that it has in charts and bars. */
+/** What stands for a cluster whose API has not been listed since control's start. */
+export const STALE_WORDS = "What is shown is the last good state: its API has not been listed since control's start";
+
+/** A cluster's name with the colour that it has in charts and bars, and a mark if what is known of it is stale. */
 export function clusterName(name) {
 	const swatch = h("span", {class: "swatch", "aria-hidden": "true"});
 	swatch.style.setProperty("--swatch", `var(${clusterColour(name)})`);
-	return h("span", {class: "cluster-name"}, swatch, h("a", {href: `#/cluster/${encodeURIComponent(name)}`}, name));
+	const stale = live.tick?.clusters.some((cluster) => cluster.name === name && cluster.stale);
+	return h(
+		"span",
+		{class: "cluster-name"},
+		swatch,
+		h("a", {href: `#/cluster/${encodeURIComponent(name)}`}, name),
+		stale ? h("span", {class: "text-warn", title: STALE_WORDS}, " (stale)") : null,
+	);
 }
 
 /** The address of a view, with its parameters. */
@@ -163,9 +174,10 @@ export function hostLink(host) {
 	return h("a", {href: link(["host", host.cluster, key]), class: "name"}, host.name || host.address);
 }
 
-/** The heading of a view, with what stands to its right. */
+/** The heading of a view, with what stands to its right. app.js fills the first of that while the link is lost. */
 export function heading(title, ...aside) {
-	return h("div", {class: "heading"}, h("h1", {tabindex: "-1"}, title), h("div", {class: "aside"}, aside));
+	const asOf = h("span", {class: "pill as-of", hidden: true, data: {testid: "as-of"}});
+	return h("div", {class: "heading"}, h("h1", {tabindex: "-1"}, title), h("div", {class: "aside"}, asOf, aside));
 }
 
 /** A box with a title. */

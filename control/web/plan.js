@@ -1,7 +1,7 @@
 // Plans: what a change would do, asked with dry_run, shown, and then done only if it is still the same.
 import {ApiError, call} from "./api.js";
 import {h} from "./dom.js";
-import {count, share} from "./format.js";
+import {count, number, share} from "./format.js";
 import {notice, pill, routeLink, shareBar, table} from "./parts.js";
 
 const SHOWN = 50;
@@ -114,14 +114,14 @@ export function planView(plan) {
 			"p",
 			{data: {testid: "plan-words"}},
 			`${count(plan.routes, "route")} in this plan`,
-			plan.red ? [", ", h("b", {class: "text-bad"}, `${plan.red} red`)] : "",
-			yellow ? [", ", h("b", {class: "text-warn"}, `${yellow} yellow`)] : "",
+			plan.red ? [", ", h("b", {class: "text-bad"}, `${number(plan.red)} red`)] : "",
+			yellow ? [", ", h("b", {class: "text-warn"}, `${number(yellow)} yellow`)] : "",
 			".",
 		),
 		body.element,
 		more,
 		plan.routes > changes.length && changes.length > 0
-			? notice("info", `Only the first ${changes.length} are listed.`)
+			? notice("info", `Only the first ${number(changes.length)} are listed.`)
 			: null,
 	);
 }

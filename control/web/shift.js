@@ -39,7 +39,7 @@ export function shiftPanel(host) {
 		data: {testid: "shift-reason"},
 	});
 	const forced = h("input", {type: "checkbox", data: {testid: "shift-force"}, on: {change: () => ready()}});
-	const forceRow = h("label", {class: "check", hidden: true}, forced, h("span", {}, "Do it all the same"));
+	const forceRow = h("label", {class: "check", hidden: true}, forced, h("span", {}, "Force it all the same"));
 	const planPlace = h("div", {"aria-live": "polite"}),
 		error = h("div");
 	const look = h("button", {type: "submit", data: {testid: "shift-preview"}}, "Preview");

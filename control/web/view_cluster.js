@@ -18,7 +18,9 @@ function summary(cluster, detail) {
 		["Router hosts", hostsWords(cluster.healthy_hosts, cluster.hosts)],
 		["Routes", h("a", {href: link(["routes"], {cluster: cluster.name})}, number(cluster.routes))],
 		["Default weight", cluster.default_weight],
-		detail?.new_routes ? ["New routes", detail.new_routes] : null,
+		detail?.new_routes
+			? ["New routes", detail.new_routes === "parked" ? "parked until shifted" : detail.new_routes]
+			: null,
 		["Active connections", h("a", {href: link(["connections"], {cluster: cluster.name})}, number(cluster.active))],
 		["New per second", number(cluster.new)],
 		detail ? ["Total since start", number(detail.total)] : null,
@@ -68,7 +70,11 @@ export function clusterView(context) {
 		factsPlace = h("div"),
 		warnings = h("div");
 	const watches = watchTable(),
-		watchPanel = panel("Watches", watches.element),
+		watchPanel = panel(
+			"Watches",
+			h("p", {class: "muted"}, "How pointsman follows the API of this cluster."),
+			watches.element,
+		),
 		hostCards = h("div", {class: "cards"});
 	const hosts = cardList(hostCards, "id", hostCard);
 	const rest = h(

@@ -2,7 +2,7 @@
 import {get} from "./api.js";
 import {openAction} from "./dialog.js";
 import {field, fill, h, show, text} from "./dom.js";
-import {bytes, count, duration, number} from "./format.js";
+import {bytes, clock, count, duration, number} from "./format.js";
 import {loader} from "./loading.js";
 import {clusterName, clusterSelect, heading, panel, pill, routeLink, table} from "./parts.js";
 import {may} from "./roles.js";
@@ -55,7 +55,8 @@ export function connectionsView(context) {
 	const query = () =>
 		Object.fromEntries(NAMES.map((name) => [name, inputs[name].value.trim()]).filter(([, value]) => value !== ""));
 	const total = h("b", {class: "figure", data: {testid: "conns-total"}}),
-		oldest = h("span", {class: "muted"});
+		noun = h("span"),
+		oldest = h("span", {class: "muted", data: {testid: "conns-when"}});
 	const byRoute = table(
 		"Connections by route",
 		[
@@ -158,28 +159,24 @@ export function connectionsView(context) {
 		text(closeAll, `Close all ${number(matching)}…`);
 		show(closeAll, matching > 0 && Object.keys(asked).length > 0);
 	};
-	const listed = h("p", {class: "muted"});
+	const listed = h("p", {class: "muted", hidden: true});
 	const reading = loader(
 		(signal) => get("/connections", {...asked, limit: LIMIT}, signal),
 		(answer) => {
 			chosen.clear();
 			matching = answer.total;
 			text(total, number(answer.total));
-			text(
-				oldest,
-				answer.oldest_seconds === null || answer.oldest_seconds === undefined
-					? ""
-					: `, the oldest ${duration(answer.oldest_seconds)}`,
-			);
+			text(noun, answer.total === 1 ? " connection" : " connections");
+			const age = answer.oldest_seconds ?? null;
+			text(oldest, `${age === null ? "" : `, the oldest ${duration(age)}`}, as of ${clock(Date.now())}`);
 			routes = answer.by_route;
 			putRoutes();
 			rows.set(answer.connections);
 			text(
 				listed,
-				answer.total > answer.connections.length
-					? `The ${number(answer.connections.length)} oldest are listed; a narrower filter shows others.`
-					: "",
+				`The ${number(answer.connections.length)} oldest are listed; a narrower filter shows others.`,
 			);
+			show(listed, answer.total > answer.connections.length);
 			buttons();
 		},
 	);
@@ -215,7 +212,7 @@ export function connectionsView(context) {
 		h(
 			"div",
 			{class: "heading"},
-			h("p", {}, total, " match", oldest),
+			h("p", {}, total, noun, oldest),
 			h("div", {class: "aside"}, closeChosen, closeAll),
 		),
 		panel("By route", byRoute.element, moreRoutes),

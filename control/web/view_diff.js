@@ -12,6 +12,7 @@ const KINDS = {
 	conflict: "conflict",
 	termination: "other termination",
 	flags: "other flags",
+	weight: "other weight",
 	parked: "parked",
 	no_healthy_host: "no healthy host",
 	only_on_to: "only on the second",

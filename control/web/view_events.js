@@ -104,11 +104,12 @@ export function eventsView(context) {
 	};
 	const put = () => rows.patch(events.filter((event) => !level.value || RANK[event.level] >= RANK[level.value]));
 	const reading = loader(
-		(signal) => get("/events", {...query(), limit}, signal),
+		/* The server knows no level: what is seldom is looked for among as many as can be had. */
+		(signal) => get("/events", {...query(), limit: level.value ? MOST : limit}, signal),
 		(answer) => {
 			events = answer.events;
 			learn(events);
-			show(more, events.length >= limit && limit < MOST);
+			show(more, !level.value && events.length >= limit && limit < MOST);
 			put();
 		},
 	);
@@ -125,7 +126,7 @@ export function eventsView(context) {
 		learn([event]);
 		if (!matches(event) || events.some((one) => one.id === event.id)) return;
 		events.unshift(event);
-		events.splice(limit);
+		events.splice(level.value ? MOST : limit);
 		put();
 	};
 	const changed = () => {
@@ -142,7 +143,7 @@ export function eventsView(context) {
 	const element = h(
 		"div",
 		{},
-		heading("Events", pill("live", "good")),
+		heading("Events", h("span", {class: "pill good only-live", data: {testid: "live"}}, "live")),
 		h(
 			"div",
 			{class: "filters", role: "search"},

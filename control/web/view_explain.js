@@ -1,7 +1,7 @@
 // Explain: why a connection for this name, from this client, would go where it goes; from the code that elects.
 import {get} from "./api.js";
 import {field, fill, h} from "./dom.js";
-import {decimal, number} from "./format.js";
+import {clock, decimal, number} from "./format.js";
 import {loader} from "./loading.js";
 import {clusterName, heading, notice, panel, pill, routeLink, table} from "./parts.js";
 
@@ -74,8 +74,8 @@ function answerView(answer) {
 			{class: "muted"},
 			`Listener ${answer.listener ?? "–"}, client ${answer.from ?? "any"}, `,
 			`worker ${answer.worker ?? "–"}, route `,
-			answer.route ?? "none",
-			".",
+			answer.route ? routeLink(answer.route) : "none",
+			`, asked at ${clock(Date.now())}.`,
 		),
 		clusterRows(answer),
 		hostRows(answer),
@@ -142,7 +142,7 @@ export function explainPanel({host, given = {}, asked, level}) {
 export function explainView(context) {
 	const given = Object.fromEntries(context.query);
 	const body = explainPanel({given, asked: context.setQuery, level: 1});
-	const element = h("div", {}, heading("Explain", given.host ? routeLink(given.host) : null), body);
+	const element = h("div", {}, heading("Explain"), body);
 	if (given.host) body.ask();
 	return {title: "Explain", element};
 }

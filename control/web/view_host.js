@@ -59,6 +59,7 @@ export function hostView(context) {
 	const chart = lineChart(HOST_SERIES, {title: "Connections", testid: "host-load"});
 	const total = lineChart([{key: "total", label: "Total since start", colour: "--c-active", fill: 0}], {
 		title: "Total",
+		testid: "host-totals",
 		axis: number,
 		zero: false,
 	});

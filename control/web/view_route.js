@@ -90,6 +90,7 @@ function weightButtons(host, one) {
 		{
 			type: "button",
 			class: "small",
+			"aria-label": `Set the weight on ${one.cluster}`,
 			data: {testid: `weight-set-${one.cluster}`},
 			on: {
 				click: () => {
@@ -115,6 +116,7 @@ function weightButtons(host, one) {
 					{
 						type: "button",
 						class: "small",
+						"aria-label": `Default weight on ${one.cluster}`,
 						data: {testid: `weight-default-${one.cluster}`},
 						on: {
 							click: () =>
@@ -218,6 +220,7 @@ export function routeView(context) {
 			: null,
 		explainPanel({host}),
 	);
+	show(rest, false); // until the route is known
 	const reading = loader(
 		(signal) => get(`/routes/${part(host)}`, {}, signal),
 		(answer) => put(answer.route),

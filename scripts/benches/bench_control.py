@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 import signal
+import statistics
 import sys
 import textwrap
 import threading
@@ -35,6 +36,9 @@ CHANGES = 1_000  # in each cluster
 LOOK_SECONDS = 0.002
 PATIENCE = 300.0
 SAVED_SECONDS = 10.0  # after that control has saved what it knows of its clusters
+# Pages of routes as the web page asks for them: a part of a name, the busiest, from the middle; each so many times.
+PAGES = ("search=r7777.&limit=50", "sort=active&limit=50", "limit=50&offset=5000")
+PAGES_EACH = 20
 # The third one answers from the namespace of the second, whose server is there already.
 CLUSTERS = (*names.CLUSTERS, replace(names.SPARE_CLUSTER, namespace=names.OSE2))
 
@@ -54,6 +58,7 @@ class Figures:
     control_mb: float = 0.0
     control_peak_mb: float = 0.0
     latencies: list[float] = field(default_factory=list)  # seconds
+    page_ms: float = 0.0  # the slowest of PAGES, by its median
     changes_cpu: float = 0.0  # of one core, control's
     again_seconds: float = 0.0  # as first_seconds, after kill -9, from what control has saved
     held_up: list[float] = field(default_factory=list)  # us, until after: first table, changes, table again
@@ -180,6 +185,7 @@ class Run:
         self._start_apis(size)
         self._table(figures)
         self._first(figures)
+        self._pages(figures)
         self._changes(figures)
         self._again(figures)
         for name in (CONTROL, DATAPLANE, *map(_api, CLUSTERS)):
@@ -236,6 +242,18 @@ class Run:
         figures.held_up.append(self.balancer.held_up_us())
         figures.control_mb = machine.memory_mb(pid)
 
+    def _pages(self, figures: Figures) -> None:
+        """Pages of routes, one after the other."""
+        for query in PAGES:
+            times = []
+            for _ in range(PAGES_EACH):
+                begin = time.monotonic()
+                answer = self.balancer.get(f"/api/v1/routes?{query}")
+                times.append((time.monotonic() - begin) * 1e3)
+                if not answer["routes"]:
+                    raise VoidError(f"no route was found by {query}")
+            figures.page_ms = max(figures.page_ms, statistics.median(times))
+
     def _changes(self, figures: Figures) -> None:
         """Weights at a fixed rate, each of another Route."""
         made: list[float] = []
@@ -286,20 +304,22 @@ def _line(figures: Figures) -> str:
     first, changes, again = figures.held_up
     return (f"| 3 x {figures.routes:,} | {figures.first_seconds:.1f} | {figures.first_cpu:.1f} | "
             f"{figures.control_mb:.0f} | {figures.control_peak_mb:.0f} | {figures.table_mb:.0f} | "
-            f"{figures.latency_ms(0.5):.1f} | {figures.latency_ms(0.99):.1f} | {figures.again_seconds:.1f} | "
-            f"{first:.0f} / {changes:.0f} / {again:.0f} |")
+            f"{figures.page_ms:.0f} | {figures.latency_ms(0.5):.1f} | {figures.latency_ms(0.99):.1f} | "
+            f"{figures.again_seconds:.1f} | {first:.0f} / {changes:.0f} / {again:.0f} |")
 
 
 def markdown(all_of_them: list[Figures]) -> str:
     """The table and its notes, without an empty line in it."""
     lines = ["| Routes | first table s | of it control's CPU s | control MB | peak MB | table of a worker MB | "
-             "change p50 ms | p99 ms | table again s | worker held up µs |",
-             "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"]
+             "page of routes ms | change p50 ms | p99 ms | table again s | worker held up µs |",
+             "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"]
     lines += [_line(figures) for figures in all_of_them]
     for note in (
             "first table: from the start of control without any state until every worker has every Route; the API "
             "servers, in Python, control and the bench share one core. table again: the same after kill -9, from what "
             "control has saved.",
+            "page of routes: 50 of all of them by GET /api/v1/routes, by a part of the name, the busiest first, from "
+            f"the middle: the slowest of these, median of {PAGES_EACH}.",
             f"change: {CHANGES_PER_SECOND} weights per second, {CHANGES * len(CLUSTERS):,} in all, each of another "
             f"Route: from the request to the API server until all workers have applied it, looked at every "
             f"{LOOK_SECONDS * 1e3:.0f} ms. Control had {max(one.changes_cpu for one in all_of_them):.0%} of its core.",
@@ -319,8 +339,9 @@ def write_json(path: str, all_of_them: list[Figures]) -> None:
             for metric, value, unit in (
                     ("first_table", one.first_seconds, "s"), ("first_table_cpu", one.first_cpu, "s"),
                     ("control_memory", one.control_mb, "MB"), ("control_memory_peak", one.control_peak_mb, "MB"),
-                    ("worker_table", one.table_mb, "MB"), ("change_median", one.latency_ms(0.5), "ms"),
-                    ("change_p99", one.latency_ms(0.99), "ms"), ("changes_cpu", one.changes_cpu, "share of a core"),
+                    ("worker_table", one.table_mb, "MB"), ("page_of_routes", one.page_ms, "ms"),
+                    ("change_median", one.latency_ms(0.5), "ms"), ("change_p99", one.latency_ms(0.99), "ms"),
+                    ("changes_cpu", one.changes_cpu, "share of a core"),
                     ("table_again", one.again_seconds, "s"), ("held_up_first", first, "us"),
                     ("held_up_changes", changes, "us"), ("held_up_again", again, "us")):
                 file.write(json.dumps({"bench": "control", "metric": f"routes_3x{one.routes}.{metric}",

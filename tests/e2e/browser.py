@@ -31,15 +31,18 @@ return chart ? Object.fromEntries(chart.data.datasets.map((one) => [one.label, [
 
 
 class Browser:
-    """One window with its own cookies and storage."""
+    """One window with its own cookies and storage. `trust`: the public key of one more server that it believes, as
+    base64 of the SHA-256 of its SubjectPublicKeyInfo."""
 
-    def __init__(self, url: str, size: tuple[int, int] = DESKTOP, dark: bool = False) -> None:
+    def __init__(self, url: str, size: tuple[int, int] = DESKTOP, dark: bool = False, trust: str = "") -> None:
         options = webdriver.ChromeOptions()
         options.binary_location = CHROMIUM
         for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
                          "--hide-scrollbars", "--force-prefers-reduced-motion", "--no-proxy-server",
                          f"--window-size={size[0]},{size[1]}"):
             options.add_argument(argument)
+        if trust:
+            options.add_argument(f"--ignore-certificate-errors-spki-list={trust}")
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         self.url = url
         self.size = size

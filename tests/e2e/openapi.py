@@ -11,7 +11,7 @@ import jsonschema
 import yaml
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-COMMON = {400, 401, 403, 429}  # any call may be answered so
+COMMON = {400, 401, 403, 413, 429}  # any call may be answered so
 METHODS = ("get", "put", "post", "patch", "delete")
 
 

@@ -18,6 +18,7 @@ FACTOR: dict[str, dict[str, float]] = {
     "overhead_requests": {"short": 100, "long": 1_000},
     "requests_per_weights": {"short": 303, "long": 1_000},
     "shifted_connections": {"short": 800, "long": 10_000},
+    "own_history_seconds": {"short": 0, "long": 150},  # until the page shows nothing but what it has seen itself
     "flood_seconds": {"short": 5, "long": 10},
     "fuzz_seconds": {"short": 6, "long": 120},
     "test_limit_seconds": {"short": 180, "long": 900},  # a test that takes longer has failed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import signal
 import socket
 import ssl
 import subprocess
@@ -123,14 +124,14 @@ def test_tokens_by_the_api(rig: Rig) -> None:
 
 
 def test_token_file_changes_while_running(rig: Rig) -> None:
-    """Added and removed tokens count within two seconds; a broken file changes nothing and is reported."""
+    """Added and removed tokens count at once; a broken file changes nothing and is reported."""
     tokens, by_role = guarded(rig)
     new = tokens.add("new", "viewer")
-    await_true(lambda: ask("GET", STATUS, bearer(new)).status == 200, 3, "the new token counts")
+    assert ask("GET", STATUS, bearer(new)).status == 200
     cookie = log_in(new)
     assert ask("GET", STATUS, {"Cookie": cookie}).status == 200
     tokens.remove("new")
-    await_true(lambda: ask("GET", STATUS, {"Cookie": cookie}).status == 401, 3, "its session has ended")
+    assert ask("GET", STATUS, {"Cookie": cookie}).status == 401, "its session goes on"
     assert ask("GET", STATUS, bearer(new)).status == 401
     with open(tokens.path, "w", encoding="ascii") as file:
         file.write('{"name": "eve", "role": "admin"}\n')
@@ -193,6 +194,26 @@ def test_sessions(rig: Rig) -> None:
         assert ask("GET", STATUS, {"Cookie": forged}).status == 401, forged
     gone = ask("POST", "/api/v1/logout", {"Cookie": cookie, "Origin": ORIGIN}).fields["set-cookie"]
     assert gone.startswith("pointsman_session=;") and "Max-Age=0" in gone
+
+
+def test_logout_ends_the_session(rig: Rig) -> None:
+    """A cookie that was copied is worth nothing after the logout, its streams are closed, and a restart of control does
+    not bring it back; another session of the same token goes on."""
+    _, by_role = guarded(rig)
+    cookie, other = log_in(by_role["operator"]), log_in(by_role["operator"])
+    stream = WebSocket({"Cookie": cookie, "Origin": ORIGIN})
+    assert stream.message()["type"] == "hello"
+    assert ask("POST", "/api/v1/logout", {"Cookie": cookie, "Origin": ORIGIN}).status == 200
+    assert stream.closed() == 4401
+    assert ask("GET", STATUS, {"Cookie": cookie}).status == 401
+    assert ask("POST", CONFIRM, {"Cookie": cookie, "Origin": ORIGIN}).status == 401
+    assert WebSocket({"Cookie": cookie, "Origin": ORIGIN}).refused.status == 401
+    assert ask("GET", STATUS, {"Cookie": other}).status == 200
+    pid = rig.programs.pid(CONTROL)
+    rig.signal(CONTROL, signal.SIGKILL)
+    await_true(lambda: rig.programs.pid(CONTROL) not in (0, pid) and
+               ask("GET", STATUS, {"Cookie": other}).status == 200, 15, "control is back, and the other session goes on")
+    assert ask("GET", STATUS, {"Cookie": cookie}).status == 401
 
 
 def test_pages_of_others(rig: Rig) -> None:

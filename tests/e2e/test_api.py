@@ -342,17 +342,20 @@ def test_listen_beyond_loopback(rig: Rig) -> None:
                "the API is there")
     assert from_namespace(rig, names.CLIENT, *token, f"{url}{CLUSTERS}")[0] == 200
     assert from_namespace(rig, names.CLIENT, f"{url}{CLUSTERS}")[0] == 401
-    status, body = from_namespace(rig, names.OSE1, *token, f"{url}{CLUSTERS}")
-    assert status == 403 and "allow_from" in body, body
+    assert from_namespace(rig, names.OSE1, *token, f"{url}{CLUSTERS}")[0] == 0, "a stranger is answered"
+    assert "is neither in admin.allow_from" in rig.log(CONTROL)
     json_type = ("-H", "Content-Type: application/json", *token)
     cluster = json.dumps({"source": "push", "key": KEY, "push_from": ["203.0.113.11/32"]})
-    assert from_namespace(rig, names.OSE1, "-X", "PUT", *json_type, "-d", cluster, f"{url}{CLUSTERS}/ose3")[0] == 403
     assert from_namespace(rig, names.CLIENT, "-X", "PUT", *json_type, "-d", cluster, f"{url}{CLUSTERS}/ose3")[0] == 201
     push = ("-X", "POST", "-d", json.dumps(PUSH), f"{url}/api/cluster/{KEY}")
     status, body = from_namespace(rig, names.CLIENT, *push)
     assert status == 403 and "push_from" in body, body
-    assert from_namespace(rig, names.OSE2, *push)[0] == 403
+    assert from_namespace(rig, names.OSE2, *push)[0] == 0
     assert from_namespace(rig, names.OSE1, *push)[0] == 201
+    # Who may push may do nothing else.
+    status, body = from_namespace(rig, names.OSE1, *token, f"{url}{CLUSTERS}")
+    assert status == 403 and "allow_from" in body, body
+    assert from_namespace(rig, names.OSE1, "-X", "PUT", *json_type, "-d", cluster, f"{url}{CLUSTERS}/ose3")[0] == 403
 
 
 # --- the plugin's push ---
@@ -390,12 +393,12 @@ def test_push(rig: Rig) -> None:
 
 
 def test_push_to_the_wrong_cluster(rig: Rig) -> None:
-    """An unknown key is 404 and says what to add; another source's cluster is 409 and says whose it is."""
+    """An unknown key and one of a cluster with another source are refused alike; no source takes what is another's."""
     rig.start()
     make_push_cluster(rig)
     with unchanged(rig):
-        assert_problem(rig.api("POST", "/api/cluster/other", PUSH), 404, "other", "source", "push", f"PUT {CLUSTERS}")
-        assert_problem(rig.api("POST", "/api/cluster/ose1", PUSH), 409, "ose1", "static")
+        assert_problem(rig.api("POST", "/api/cluster/other", PUSH), 403, "other", "push_from", "127.0.0.1")
+        assert_problem(rig.api("POST", "/api/cluster/ose1", PUSH), 403, "ose1", "push_from", "127.0.0.1")
         assert_problem(put(rig, "ose3", GOOD), 409, "ose3", "push")
         assert_problem(put(rig, "ose3", {"source": "push", "key": KEY, "routes": GOOD["routes"]}), 409, "push")
         assert_problem(put(rig, "ose1", {"source": "push", "key": "x"}), 409, "ose1", "static")
@@ -403,12 +406,15 @@ def test_push_to_the_wrong_cluster(rig: Rig) -> None:
 
 
 def test_push_from(rig: Rig) -> None:
-    """Only from the cluster's own addresses."""
+    """Only from the cluster's own addresses; others do not learn whether there is such a cluster."""
     rig.start()
     status, answer = put(rig, "ose3", {"source": "push", "key": KEY, "push_from": ["203.0.113.11/32"]})
     assert status == 201, answer
     with unchanged(rig):
-        assert_problem(push(rig, PUSH), 403, "127.0.0.1", "push_from")
+        status, refused = push(rig, PUSH)
+        assert_problem((status, refused), 403, "127.0.0.1", "push_from")
+        status, unknown = rig.api("POST", "/api/cluster/nobody", PUSH)
+        assert (status, unknown["detail"]) == (403, refused["detail"].replace(KEY, "nobody")), unknown
 
 
 BAD_PUSHES: list[tuple[str, Any]] = [

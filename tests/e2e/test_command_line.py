@@ -67,6 +67,57 @@ def test_another_one_was_faster(rig: Rig) -> None:
     pointsman(rig, "rollback", "app1.ch", "--if-revision", str(revision + 1), "--wait")
 
 
+def test_plans_change_nothing(rig: Rig) -> None:
+    """--plan of every command that changes something says what would change, in words, and does nothing."""
+    rig.start()
+    backup = f"{rig.run_dir}/plans.json"
+    pointsman(rig, "export", backup)
+    cluster = f"{rig.run_dir}/plans-cluster.json"
+    with open(cluster, "w", encoding="utf-8") as file:
+        json.dump({"source": "static", "state": "staged", "hosts": [], "routes": [{"host": "app1.ch"}]}, file)
+    pointsman(rig, "shift", "app1.ch", "--to", "ose2", "--percent", "40%", "--wait")
+    saved = re.search(r"as id (\d+)", pointsman(rig, "revision", "save", "plans"))
+    assert saved
+    held = traffic.Held("only1.ch")
+    rig.defer(held.close)
+    revision = answer(rig, "status")["control"]["revision"]
+    plans: list[tuple[str, int, str]] = [  # words, exit status, a part of what is said
+        ("cluster add new --file " + cluster, DONE, "cluster new would be added: staged, source static"),
+        ("cluster set ose1 default_weight=50", DONE, "cluster ose1: default_weight 100 -> 50"),
+        ("cluster set ose1 health.interval=2000", DONE, "cluster ose1: health.interval"),
+        ("cluster set ose1 state=offline", FAILED, "--force does it all the same"),
+        ("cluster set ose1 state=offline --force", DONE, 'cluster ose1: state "active" -> "offline"'),
+        ("cluster drain ose1", FAILED, "Refused: cluster ose1: 2 routes are served nowhere else"),
+        ("cluster drain ose1 --force --timeout 2h", DONE, "cluster ose1: what is left after 2h is closed"),
+        ("cluster offline ose2 --close --force", DONE, "cluster ose2: its connections are closed at once"),
+        ("cluster enable ose1", DONE, "Nothing would change"),
+        ("cluster activate ose1", DONE, "Nothing would change"),
+        ("cluster remove ose1", FAILED, "cluster ose1 would be removed"),
+        ("host drain ose1/router-11", DONE, "router host ose1/router-11: enabled -> draining"),
+        ("host disable ose1/router-11 --close", DONE, "enabled -> disabled"),
+        ("host enable ose1/router-11", DONE, "Nothing would change"),
+        ("route weight app1.ch ose1 7", DONE, "1 route\n"),
+        ("route weight app1.ch ose1 default", DONE, "1 route\n"),
+        ("shift app1.ch --from ose1 --to ose2 --percent 50", DONE, "ose1 50%, ose2 50%"),
+        ("shift --all --from ose1 --to ose2 --percent 50", DONE, "ose1 50%, ose2 50%"),
+        ("rollback app1.ch", DONE, "ose1 11.11%, ose2 88.89%"),
+        ("held confirm ose1", DONE, "0 held deletions would be carried out"),
+        ("revision save more", DONE, "more would be saved"),
+        (f"revision rollback {saved[1]}", DONE, "Nothing would change"),
+        (f"revision remove {saved[1]}", DONE, "would be removed"),
+        ("import " + backup, DONE, "Would change:"),
+        ("reload", DONE, "The configuration is the same as before"),
+        ("token create new --role viewer", DONE, "Token new with role viewer would be made"),
+        ("conns close --route only1.ch", DONE, "1 connection would be closed"),
+    ]
+    for words, status, said in plans:
+        printed = pointsman(rig, *words.split(), "--plan", status=status)
+        assert said in printed and "Done" not in printed, (words, printed)
+        assert answer(rig, "status")["control"]["revision"] == revision, words
+    assert held.ask().status == 200
+    assert [one["name"] for one in answer(rig, "revision", "list")["revisions"] if one["name"]] == ["plans"]
+
+
 class Screen:
     """A command on a terminal of its own, with what it has written to it."""
 

@@ -437,6 +437,20 @@ def test_a_stopped_dataplane_is_said_in_time(rig: Rig) -> None:
     assert explain(rig, "only1.ch")["decision"] == "elected"
 
 
+def test_what_a_stopped_dataplane_was_to_close_lives_on(rig: Rig) -> None:
+    """An order that was answered 503 is not carried out later."""
+    rig.start()
+    with held(("only1.ch", "198.18.2.1")) as (one,):
+        with rig.frozen(DATAPLANE):
+            status, body = rig.api("POST", "/api/v1/connections/close", {"route": "only1.ch"}, timeout=4)
+            assert status == 503 and "has not answered within 2 s" in body["detail"], (status, body)
+        assert rig.api("GET", "/api/v1/explain?host=only1.ch")[0] == 200  # it has taken what lay in its ring
+        one.ask()
+        await_true(lambda: rig.api("POST", "/api/v1/connections/close", {"route": "only1.ch"})[0] == 200, 5,
+                   "orders count again")
+        assert was_reset(one)
+
+
 def test_without_a_dataplane_it_says_so(rig: Rig) -> None:
     rig.start(fresh=True)
     rig.dirty = True

@@ -24,6 +24,7 @@ from test_command_line import DONE, FAILED, answer, pointsman
 OSE3 = names.SPARE_CLUSTER
 APP = "app1.ch"
 ONLY1 = "only1.ch"
+SHARED = names.PASSTHROUGH  # half of it on ose2
 FORGOTTEN = names.FORGOTTEN.replace("*", "any")
 STEPS = (1, 10, 50, 100)
 POINTS = 0.5  # between the planned and the real share, in percent
@@ -144,8 +145,11 @@ def roll_back(rig: Rig) -> None:
 
 
 def move_the_rest(rig: Rig) -> None:
-    """Everything else that both have, with one command."""
-    pointsman(rig, "shift", "--all", "--from", "ose1", "--to", "ose3", "--percent", "100", "--wait")
+    """Everything else that both have, with one command: all of it, and where ose2 has a share what ose1 has."""
+    words = ["shift", "--all", "--from", "ose1", "--to", "ose3", "--percent", "100"]
+    assert "cluster ose1 has only 50 % to give" in pointsman(rig, *words, "--plan", status=FAILED)
+    pointsman(rig, *words, "--force", "--wait")
+    assert planned(rig, SHARED) == {"ose1": 0, "ose2": 50, "ose3": 50}
     assert fetch(FORGOTTEN).field("cluster") == fetch(ONLY1).field("cluster") == "ose3"
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import fcntl
 import hashlib
 import http.client
 import json
 import os
 import re
 import urllib.parse
+from dataclasses import dataclass, field
 from typing import Any
 
 from demonet import balancer, client, names, netns
@@ -19,7 +21,9 @@ from openapi import Answer, Document, Operation
 from rig import Rig
 
 ROLES = ("none", "viewer", "operator", "admin")
-UNKNOWN = {"cluster": "nobody", "host": "203.0.113.250", "route": "nobody.example", "name": "nobody", "id": "999999"}
+EVERYBODY = ("none", "bad", *ROLES[1:])
+UNKNOWN = {"cluster": "nobody", "host": "203.0.113.250", "route": "nobody.example", "name": "nobody", "id": "999999",
+           "key": "nobody"}
 KNOWN = {"cluster": "ose1", "host": "203.0.113.11", "route": "app1.ch", "name": "test-spare", "key": "K9"}
 TOO_LARGE = 17 << 20
 CLUSTER = {"source": "static", "state": "staged",
@@ -164,57 +168,93 @@ def test_document_and_server_have_the_same_addresses(rig: Rig) -> None:
         assert role == wanted, (key, role, wanted)
 
 
-def test_every_call_by_everybody(rig: Rig) -> None:
-    """{no token, a wrong one, viewer, operator, admin}: 401, 401, then 403 until the role is enough."""
-    caller, document = closed(rig), Document()
-    names_known = known(caller)
-    for operation in operations(document):
-        path, body = address(operation, names_known, dry_run=True), good_body(operation, caller)
-        for role in ("none", "bad", "viewer", "operator", "admin"):
-            answer = caller.call(operation.method, path, role, body)
-            operation.check(answer)
-            if operation.role == "none":
-                allowed = True
-            elif role in ("none", "bad"):
-                assert answer.status == 401 and "www-authenticate" in answer.headers, (operation.name, role, answer)
-                allowed = False
-            else:
-                allowed = ROLES.index(role) >= ROLES.index(operation.role)
-                assert (answer.status == 403) == (not allowed), (operation.name, role, answer)
-            if allowed:
-                assert answer.status < 300 or (operation.name, answer.status) == ("rollbackRoute", 409), \
-                    (operation.name, role, answer)
+@dataclass(frozen=True)
+class Case:
+    """A call with at most one thing wrong, and what may be answered to who may make it."""
+
+    statuses: tuple[int, ...]
+    path: str
+    body: bytes | None = None
+    headers: dict[str, str] = field(default_factory=dict)
 
 
-def test_every_call_with_what_can_be_wrong(rig: Rig) -> None:
-    """Invalid, too large, of another type, unknown parameters and names, an old revision: refused as documented, and
-    nothing is changed."""
+def bodies(operation: Operation, path: str) -> list[Case]:
+    """Bodies that are wrong: of the wrong form, of another type, too large. Where none is taken, any but {} is wrong: a
+    dry_run in it must not be overlooked. That of a GET is nobody's business."""
+    reads, plain = operation.method == "GET", {"Content-Type": "text/plain"}
+    cases = [Case((200,) if reads else (400,), path, body) for body in (b'{"nonsense": 1}', b'{"broken', b"[]")]
+    if not reads and not operation.takes_body:
+        cases.append(Case((400,), path, b'{"dry_run": true}'))
+    if operation.name != "push":  # a plugin may say what it likes
+        cases.append(Case((200,) if reads else (415,), path, b"{}", plain))
+    return [*cases, Case((413,), path, b"", {"Content-Length": str(TOO_LARGE)})]
+
+
+def cases_of(operation: Operation, names_known: dict[str, str], good: bytes | None) -> list[Case]:
+    """The call as it should be, and with each thing that can be wrong."""
+    right = (409,) if operation.name == "rollbackRoute" else (200, 201)  # nothing was changed: nothing to roll back
+    path, trial = address(operation, names_known, dry_run=False), address(operation, names_known, dry_run=True)
+    cases = [Case(right, trial, good), *bodies(operation, path),
+             Case((400,), f"{path}{'&' if '?' in path else '?'}nonsense=1", good)]
+    if operation.method != "GET" and not operation.takes_body:
+        cases.append(Case(right, trial, b"{}"))
+    if any(one["name"] == "If-Match" for one in operation.parameters):
+        cases.append(Case((412,), path, good, {"If-Match": '"999999"'}))
+    if operation.name == "login":
+        cases.append(Case((401,), path, b'{"token": "pm_wrong"}'))
+    for name in re.findall(r"{(\w+)}", operation.path):
+        if operation.name != "putCluster":  # makes it
+            unknown = address(operation, {**names_known, name: UNKNOWN[name]}, dry_run=True)
+            cases.append(Case((403,) if operation.name == "push" else (404,), unknown, good))
+    return cases
+
+
+def statuses_for(operation: Operation, role: str, case: Case) -> tuple[int, ...]:
+    """Who has no right to a call is told that and nothing else."""
+    if operation.role == "none":
+        return case.statuses
+    if role in ("none", "bad"):
+        return (401,)
+    return case.statuses if ROLES.index(role) >= ROLES.index(operation.role) else (403,)
+
+
+def test_every_call_by_everybody_with_everything_wrong(rig: Rig) -> None:
+    """{no token, a wrong one, viewer, operator, admin} x {right, wrong bodies, another type, too large, an unknown
+    parameter, an old revision, unknown names}: the documented answer each time, and nothing is changed."""
     caller, document = closed(rig), Document()
     names_known = known(caller)
-    before = caller.json("GET", "/api/v1/status")["control"]["revision"]
+    assert caller.call("POST", "/api/cluster/K9", "none", b'{"routerHosts": {}, "routes": {}}').status == 201
+    before, calls = caller.json("GET", "/api/v1/status")["control"]["revision"], 0
     for operation in operations(document):
-        path = address(operation, names_known, dry_run=False)
-        wrong = []
-        if operation.takes_body:
-            wrong.append((400, path, b'{"nonsense": 1}', {}))
-            wrong.append((400, path, b'{"broken', {}))
-            wrong.append((413, path, b"", {"Content-Length": str(TOO_LARGE)}))
-            if operation.name != "push":
-                wrong.append((415, path, b"{}", {"Content-Type": "text/plain"}))
-        if operation.name not in ("login", "logout", "push"):
-            wrong.append((400, f"{path}{'&' if '?' in path else '?'}nonsense=1", good_body(operation, caller), {}))
-        if any(one["name"] == "If-Match" for one in operation.parameters):
-            wrong.append((412, path, good_body(operation, caller), {"If-Match": '"999999"'}))
-        if "{" in operation.path and operation.name not in ("putCluster",):
-            unknown = address(operation, {**names_known, **UNKNOWN, "key": "nobody"}, dry_run=True)
-            wrong.append((404, unknown, good_body(operation, caller), {}))
-        for status, where, body, headers in wrong:
-            answer = caller.call(operation.method, where, "admin", body, headers)
-            assert answer.status == status, f"{operation.method} {where} {body!r:.80}: {status} expected, {answer}"
-            if "404" in operation.spec["responses"] or status != 404:
+        for case in cases_of(operation, names_known, good_body(operation, caller)):
+            for role in EVERYBODY:
+                answer = caller.call(operation.method, case.path, role, case.body, case.headers)
+                wanted = statuses_for(operation, role, case)
+                assert answer.status in wanted, f"{operation.name} by {role}: {wanted} expected of {case}: {answer}"
+                assert answer.status != 401 or "www-authenticate" in answer.headers, (operation.name, answer)
                 operation.check(answer)
+                calls += 1
+    print(f"     {calls} calls, each answered as documented")
+    assert calls >= 2300, f"only {calls} calls were made"
     assert caller.json("GET", "/api/v1/status")["control"]["revision"] == before
     assert client.fetch("app1.ch").status == 200
+
+
+def test_tokens_that_somebody_else_changes(rig: Rig) -> None:
+    """While another program has the lock of the file of tokens, a change of it is answered 503; then it is made."""
+    caller = closed(rig)
+    by_name = {operation.name: operation for operation in operations(Document())}
+    calls = [(by_name[name], address(by_name[name], KNOWN, dry_run=False), good_body(by_name[name], caller))
+             for name in ("createToken", "removeToken")]
+    with open(f"{rig.run_dir}/openapi-tokens.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for operation, path, body in calls:
+            answer = caller.call(operation.method, path, "admin", body)
+            operation.check(answer)
+            assert answer.status == 503 and b"try again" in answer.body, (operation.name, answer)
+    for operation, path, body in calls:
+        answer = caller.call(operation.method, path, "admin", body)
+        assert answer.status in (200, 201), (operation.name, answer)
 
 
 def test_every_call_in_earnest(rig: Rig) -> None:

@@ -229,6 +229,9 @@ def test_cluster_drained_taken_offline_and_back(rig: Rig) -> None:
     with held_on(OSE1.hosts[0], 2) as held:
         refused = do(rig, "POST", "/api/v1/clusters/ose1/drain?reason=end", {}, 409)
         assert refused["forceable"] and ONLY1 in refused["detail"], refused
+        for state in ("staged", "draining", "offline"):  # the same rule, whichever way
+            patched = do(rig, "PATCH", "/api/v1/clusters/ose1", {"state": state}, 409)
+            assert patched["forceable"] and patched["detail"] == refused["detail"], patched
         planned = do(rig, "POST", "/api/v1/clusters/ose1/drain?dry_run=true", {})["plan"]
         assert planned["refused"] and planned["level"] == "red" and ONLY1 in planned["notes"][0], planned
         answer = do(rig, "POST", "/api/v1/clusters/ose1/drain?reason=end", {"force": True})
@@ -256,7 +259,7 @@ def test_cluster_drained_taken_offline_and_back(rig: Rig) -> None:
 def test_removal_is_refused_while_it_hurts(rig: Rig) -> None:
     rig.start()
     refused = do(rig, "DELETE", "/api/v1/clusters/ose2", None, 409)
-    assert "only2.ch" in refused["detail"] and "force=true" in refused["detail"], refused
+    assert "only2.ch" in refused["detail"] and refused["forceable"], refused
     with contextlib.closing(traffic.Held("only2.ch")) as held:
         do(rig, "PUT", "/api/v1/routes/only2.ch/clusters/ose2/weight", {"weight": 0})
         refused = do(rig, "DELETE", "/api/v1/clusters/ose2", None, 409)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -10,24 +11,25 @@ import time
 import urllib.parse
 from typing import Any
 
+import past
 import watched
 from browser import DESKTOP, PHONE, Browser
 from demonet import apis, client, forward, names
 from demonet.balancer import CONTROL, DATAPLANE
 from demonet.supervisor import ENTRY, Service, await_true
 from rig import Rig
-from traffic import Load
+from scale import scale
+from traffic import Held, Load
 
 OSE1, OSE2 = names.CLUSTERS
 PORT = 18089  # of this machine, leads to the admin API inside of pm-edge
 ROLES = ("viewer", "operator", "admin")
-EVIL = "<img src=x onerror=\"window.pwned=1\">"
+EVIL = "<img src=x onerror=pwned=!alert(1)>"
+EVIL_WORD = "<x-evil>"  # the same without a space, which a name of Kubernetes cannot have
 HOST_ID = "ose1/203.0.113.11:80"
 
 VIEWS = ("overview", "routes", "route/app1.ch", "cluster/ose1", "host/ose1/203.0.113.11:80", "connections", "events",
          "unknown", "held", "explain?host=app1.ch", "diff?from=ose1&to=ose2")
-CONTROLS = ("shift-apply", "shift-slider", "rollback", "weight-set-ose1", "cluster-drain", "cluster-offline",
-            "host-drain", "host-disable", "close-all", "close-chosen", "confirm-ose1", "probe")
 
 
 def secret(role: str) -> str:
@@ -87,25 +89,41 @@ def start(rig: Rig, **admin: Any) -> None:
     rig.start({"admin": {"tokens": write_tokens(rig), **admin}})
 
 
-def same_seconds(rig: Rig, browser: Browser, testid: str, key: str, label: str) -> int:
-    """Compares the drawn points of a chart of totals with GET /api/v1/stats, second by second; how many that were."""
+def same_seconds(rig: Rig, browser: Browser, testid: str, key: str, label: str, of: str = "") -> dict[int, int]:
+    """Compares the drawn points of a chart with GET /api/v1/stats (or what of it): what the API knows of a second the
+    page must show. The seconds that were compared, with their values; {}: one went by in between."""
     drawn = browser.chart(testid)[label]
     at = int(browser.run("return arguments[0].dataset.at", browser.find(testid)))
     drawn_again = browser.chart(testid)[label]
     if drawn != drawn_again or at != int(browser.data(testid, "at")):
-        return 0  # a second went by in between
-    stats = rig.get("/api/v1/stats")
-    told = dict(zip(stats["times"], stats["totals"][key]))
-    assert len(drawn) == 120 and len(stats["times"]) == 120, (len(drawn), len(stats["times"]))
-    compared = 0
-    for index, value in enumerate(drawn):
-        moment = at - (119 - index) * 1000
-        near = next((one for one in told if abs(one - moment) < 500), None)
-        if near is None or told[near] is None or value is None:
+        return {}
+    stats = rig.get(f"/api/v1/stats{of}")
+    assert len(drawn) == len(stats["times"]) == past.POINTS, (len(drawn), len(stats["times"]))
+    shown = {round(at / 1000) - past.POINTS + 1 + index: value for index, value in enumerate(drawn)}
+    compared = {}
+    for time_ms, value in zip(stats["times"][:-1], stats.get("totals", stats)[key]):  # the newest may be on its way
+        second = time_ms // 1000
+        if value is None or second not in shown:
             continue
-        assert value == told[near], f"{key} at {moment}: the page says {value}, the API {told[near]}"
-        compared += 1
+        assert shown[second] == value, f"{key} at {second}: the page says {shown[second]}, the API {value}"
+        compared[second] = value
     return compared
+
+
+def with_past(rig: Rig) -> tuple[int, past.Past, past.Past]:
+    """Control is started again with a whole past: the last second of it, that of the totals, that of router hosts."""
+    with Load("only1.ch", threads=2, rate=100):  # a router host that never had a connection is not in the file
+        await_true(lambda: rig.get(f"/api/v1/stats/hosts/{HOST_ID}")["total"][-1], 10, f"{HOST_ID} had a connection")
+    assert rig.config
+    rig.dirty = True
+    rig.programs.stop(CONTROL)
+    until = int(time.time()) + 2  # control waits for what is after that, so no second is missing
+    totals, of_host = past.fill(f"{rig.config['paths']['run']}/history.bin", until)
+    rig.programs.start(CONTROL)
+    await_true(lambda: rig.get("/api/v1/stats")["totals"]["new"][-1] is not None and
+               rig.get("/api/v1/stats")["times"][-1] > until * 1000, 20, "control reads every second again")
+    rig.await_ready()
+    return until, totals, of_host
 
 
 def test_login_with_a_token(rig: Rig) -> None:
@@ -133,22 +151,39 @@ def test_login_with_a_token(rig: Rig) -> None:
 
 
 def test_numbers_are_those_of_the_api(rig: Rig) -> None:
-    """A fresh page has 120 points at once, and every second of every total is what the API says of that second."""
+    """A fresh page has the 120 seconds before it at once, value for value, and from then on every second that the API
+    has: of all totals and of a router host, with refused connections and a router host that is down among them."""
     start(rig)
-    with Load("app1.ch", threads=2, rate=40):
-        browser = browse(rig)
-        for drawn_as in (("chart-active", "active", "Active"), ("chart-new", "new", "New/s"),
-                         ("chart-new", "refused", "Refused/s"), ("chart-hosts", "healthy_hosts", "Healthy"),
-                         ("chart-hosts", "unhealthy_hosts", "Unhealthy")):
-            browser.wait(lambda one=drawn_as: same_seconds(rig, browser, *one) >= 3, f"3 seconds of {drawn_as} agree")
-        stats = rig.get("/api/v1/stats")
-        assert max(value or 0 for value in stats["totals"]["new"]) > 5, stats["totals"]["new"]
-        # A page that is loaded now has the past, too.
-        known = sum(value is not None for value in stats["totals"]["new"])
+    until, totals, of_host = with_past(rig)
+
+    def agree(told: past.Past, testid: str, key: str, label: str, of: str = "") -> bool:
+        """All of the past that is still there, no more than some seconds unknown, and something since."""
+        same = same_seconds(rig, browser, testid, key, label, of)
+        for second, value in same.items():
+            assert second > until or value == told[key][second], (key, second, value, told[key][second])
+        return len(same) >= past.POINTS - 10 and any(value for second, value in same.items() if second > until)
+
+    of = f"/hosts/{HOST_ID}"
+    charts = (("chart-active", "active", "Active"), ("chart-new", "new", "New/s"),
+              ("chart-new", "refused", "Refused/s"), ("chart-hosts", "healthy_hosts", "Healthy"),
+              ("chart-hosts", "unhealthy_hosts", "Unhealthy"))
+    with Load("only1.ch", threads=2, rate=40), Load("nobody.example", threads=1, rate=5), \
+            contextlib.closing(Held("only1.ch")), contextlib.closing(Held("only1.ch")):
+        browser = browse(rig, view=f"host/{HOST_ID}")
+        for key, label in (("active", "Active"), ("new", "New/s"), ("refused", "Refused/s")):
+            if key == "refused":
+                rig.host_stop(OSE1.hosts[0])
+            browser.wait(lambda one=(key, label): agree(of_host, "host-load", *one, of), f"120 s of {label} agree")
         browser.load("overview")
-        browser.wait(lambda: ticking(browser), "figures after the reload")
-        drawn = browser.chart("chart-new")["New/s"]
-        assert len(drawn) == 120 and sum(value is not None for value in drawn) >= min(known, 119), (known, drawn)
+        for chart in charts:
+            browser.wait(lambda one=chart: agree(totals, *one), f"120 s of {chart} agree")
+        browser.load(f"host/{HOST_ID}")
+        total = ("host-totals", "total", "Total since start", of)
+        browser.wait(lambda: len(same_seconds(rig, browser, *total)) >= 3, "3 seconds of the total agree")
+        if scale("own_history_seconds"):
+            browser.load("overview")
+            browser.wait(lambda: min(same_seconds(rig, browser, *charts[1]), default=0) > until,
+                         "all of the past is its own", scale("own_history_seconds"))
     assert not browser.complaints()
 
 
@@ -221,22 +256,6 @@ def test_weights_of_a_route(rig: Rig) -> None:
     browser.wait(lambda: browser.text("origin-ose1") != "override", "the weight is its own again")
 
 
-def test_viewer_has_no_controls(rig: Rig) -> None:
-    """A viewer sees every view and not one control; an operator sees them."""
-    start(rig)
-    viewer = browse(rig, "viewer")
-    assert "read only" in viewer.text("me")
-    for view in VIEWS:
-        viewer.go(view)
-        viewer.wait(viewer.settled, view)
-        seen = [testid for testid in CONTROLS if viewer.all(testid)]
-        assert not seen, f"{view} has {seen} for a viewer"
-    assert rig.api("POST", "/api/v1/clusters/ose1/drain", {}, {"Authorization": f"Bearer {secret('viewer')}"})[0] == 403
-    operator = browse(rig, "operator")
-    assert "operator" in operator.text("me") and operator.has("cluster-drain") and operator.has("host-drain")
-    assert not viewer.complaints() and not operator.complaints()
-
-
 def test_drain_of_a_cluster_needs_its_name(rig: Rig) -> None:
     """Draining a cluster shows what it would do and takes its name typed out; enabling brings it back."""
     start(rig)
@@ -281,9 +300,15 @@ def test_loses_and_regains_the_link(rig: Rig) -> None:
     browser.wait(lambda: browser.has("disconnected"), "the banner")
     assert "what you see is from" in browser.text("disconnected"), browser.text("disconnected")
     assert browser.run("return getComputedStyle(document.querySelector('main')).filter") != "none", "it is not greyed"
+    since = browser.text("disconnected").split(" is from ")[1].split(".")[0]
+    for view in VIEWS:
+        browser.go(view)
+        browser.wait(lambda: browser.settled() and browser.text("as-of") == f"stale: from {since}", f"{view} is stale")
+        assert not browser.has("live"), f"{view} says that it is live"
+    browser.go("overview")
     stopped_at = browser.data("chart-new", "at")
     rig.programs.start(CONTROL)
-    browser.wait(lambda: not browser.has("disconnected"), "the link is back", 40)
+    browser.wait(lambda: not browser.has("disconnected") and not browser.has("as-of"), "the link is back", 40)
     browser.wait(lambda: browser.data("chart-new", "at") > stopped_at, "figures of now")
     assert len(browser.chart("chart-hosts")["Healthy"]) == 120
     rig.signal(CONTROL, 9)
@@ -313,13 +338,35 @@ def test_what_is_stale_or_absent_is_named(rig: Rig) -> None:
         watching.restart_control()
         await_true(lambda: loaded(browser, "overview"), 20, "the page can be reached")
         browser.wait(lambda: "ose1" in browser.text("stale") and "ose2" not in browser.text("stale"), "ose1 is stale")
+        for cluster, marked in ((OSE1, True), (OSE2, False)):
+            browser.go(f"host/{cluster.name}/{cluster.hosts[0]}:80")
+            browser.wait(lambda: cluster.name in browser.text("host-facts"), "the router host")
+            assert ("(stale)" in browser.text("host-facts")) == marked, browser.text("host-facts")
+        browser.go("overview")
     browser.wait(lambda: not browser.has("stale"), "ose1 is no longer stale", 40)
+    unread(browser)
     rig.dirty = True
     rig.programs.stop(DATAPLANE)
     browser.wait(lambda: "dataplane is" in browser.text("dataplane"), "the dataplane is said to be absent")
     rig.programs.start(DATAPLANE)
     browser.wait(lambda: not browser.has("dataplane"), "the dataplane is back", 40)
     assert not browser.complaints()
+
+
+def unread(browser: Browser) -> None:
+    """Calls fail while the link holds: what could not be read is named, and from when what is still shown is."""
+    refresh = "return import('/details.js').then((module) => module.refresh())"
+    browser.go("routes")
+    browser.wait(lambda: browser.has("routes"), "the routes")
+    browser.run("window.fetched = window.fetch; window.fetch = () => Promise.reject(new TypeError('broken'))")
+    browser.run(refresh)
+    browser.wait(lambda: "does not answer" in browser.text("details-error"), "the details are said to be unread")
+    browser.type("routes-search", "steady")
+    browser.wait(lambda: "What is shown was read at" in browser.body(), "the routes are said to be old")
+    browser.run("window.fetch = window.fetched")
+    browser.run(refresh)
+    browser.wait(lambda: not browser.has("details-error"), "the details are read again")
+    browser.go("overview")
 
 
 def test_stopped_router_is_shown_within_5_seconds(rig: Rig) -> None:
@@ -347,10 +394,28 @@ def test_stopped_router_is_shown_within_5_seconds(rig: Rig) -> None:
     browser.wait(lambda: browser.data(health, "health") == "up", "it is healthy again", 15)
 
 
+def inject_evil(watching: watched.Watched, host: str, other: str) -> None:
+    """Routes whose names and host are markup: no API server lets them in, and pointsman does not rely on that. One of
+    them serves `other`, the others cannot be served."""
+    found = next(one for one in watching.one.routes() if one["spec"]["host"] == host)
+    found["metadata"]["resourceVersion"] = str(watching.one.state()["revision"])
+    serving = json.loads(json.dumps(found).replace(host, other))
+    word = {"name": EVIL_WORD, "namespace": EVIL_WORD}
+    conditions = [{"type": "Admitted", "status": "True"}]
+    admitted = {"ingress": [{"routerName": "default", "host": EVIL, "conditions": conditions}]}
+    for number, (item, names_given) in enumerate(((found, {"name": EVIL}), (serving, word),
+                                                  ({**found, "spec": {}, "status": admitted}, word))):
+        item = {**item, "metadata": {**item["metadata"], **names_given, "uid": f"evil-{number}"}}
+        watching.one.act("inject", resource="routes", text=json.dumps({"type": "ADDED", "object": item}) + "\n")
+    watching.await_words(f"{EVIL_WORD}/{EVIL_WORD}: ")
+    await_true(lambda: watching.hosts_known(other), 5, "the Route with evil names is served")
+
+
 def test_names_are_text(rig: Rig) -> None:
     """What clusters, clients and operators write is text wherever it stands: no element comes of it."""
-    host = watched.name(1)
+    host, other = watched.name(1), watched.name(2)
     watching = watched.begin(rig, [watched.route(host)])
+    inject_evil(watching, host, other)
     watching.one.weigh(apis.route_name(host), EVIL)
     await_true(lambda: "onerror" in str(watching.route(host)), 5, "the annotation is warned of")
     path = f"/api/v1/routes/{host}/clusters/ose1/weight?reason={urllib.parse.quote(EVIL)}"
@@ -362,16 +427,51 @@ def test_names_are_text(rig: Rig) -> None:
     rig.defer(browser.__exit__)
     await_true(lambda: loaded(browser, "overview"), 10, "the page can be reached")
     browser.wait(lambda: ticking(browser), "figures")
-    for view, testid in ((f"route/{host}", "route-clusters"), ("events", "events")):
+
+    def no_element() -> None:
+        assert browser.run("return window.pwned") is None, "the name has become code"
+        assert not browser.driver.find_elements("css selector", "img[src=x], x-evil"), "the name has become an element"
+
+    for view, testid, words in ((f"route/{host}", "route-clusters", EVIL), ("events", "events", EVIL),
+                                (f"routes?search={other}", "routes", EVIL_WORD)):
         browser.go(view)
-        browser.wait(lambda place=testid: EVIL in browser.text(place), f"{view} says it as it is")
+        browser.wait(lambda place=testid, said=words: said in browser.text(place), f"{view} says it as it is")
+        no_element()
+    browser.go("cluster/ose1")
+    for words in (f"route shop/{EVIL}: ", f"route {EVIL_WORD}/{EVIL_WORD}: \"{EVIL}\" is no host name"):
+        browser.wait(lambda said=words: said in browser.body(), f"the warnings say {words}")
+    no_element()
     encoded = urllib.parse.quote(EVIL)
-    for view in (f"route/{encoded}", f"explain?host={encoded}", f"routes?search={encoded}", f"cluster/{encoded}",
-                 "unknown", encoded):
+    for view in (f"route/{other}", f"route/{encoded}", f"explain?host={encoded}", f"routes?search={encoded}",
+                 f"cluster/{encoded}", "diff?from=ose1&to=ose2", "unknown", encoded):
         browser.go(view)
         browser.wait(browser.settled, view)
-    assert browser.run("return window.pwned") is None, "the name has become code"
-    assert browser.run("return document.querySelectorAll('img[src=x]').length") == 0, "the name has become an element"
+        no_element()
+    assert not browser.complaints()
+
+
+def test_conflict_is_shown(rig: Rig) -> None:
+    """A name that another cluster has had first, for a different namespace: among the routes in conflict, in words on
+    the route's page, and as an event."""
+    host = watched.name("foreign")
+    watching = watched.begin(rig, [watched.route(host)])
+    watching.two.create(watched.route(host, namespace="thief"))
+    watching.await_weights(host, ose1=100, ose2=0)
+    assert [one["host"] for one in rig.get("/api/v1/routes?state=conflict")["routes"]] == [host]
+    event = rig.get("/api/v1/events?kind=route_conflict")["events"][0]
+    assert event["object"] == {"kind": "route", "cluster": "ose2", "name": host}, event
+    browser = Browser(reach(rig))
+    rig.defer(browser.__exit__)
+    await_true(lambda: loaded(browser, "routes?state=conflict"), 10, "the page can be reached")
+    browser.wait(lambda: browser.text("pager") == "1 to 1 of 1" and host in browser.text("routes"), "it is listed")
+    assert "ose2: conflict" in browser.text("routes"), browser.text("routes")
+    browser.go(f"route/{host}")
+    browser.wait(lambda: "conflict: another cluster serves this name from a different namespace"
+                 in browser.text("route-clusters"), "the route's page says so")
+    assert browser.text("weight-ose2") == "0" and browser.text("weight-ose1") == "100", browser.text("route-clusters")
+    browser.go("events")
+    browser.wait(lambda: "route_conflict" in browser.text("events") and event["text"] in browser.text("events"),
+                 "the event")
     assert not browser.complaints()
 
 

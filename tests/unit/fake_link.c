@@ -82,6 +82,11 @@ unsigned dataplane_link_send(struct dataplane_link *link, unsigned worker, const
 	return taken;
 }
 
+bool dataplane_link_drained(const struct dataplane_link *link, unsigned count)
+{
+	return !fake_link.unread;
+}
+
 unsigned dataplane_link_receive(struct dataplane_link *link, unsigned worker, struct event *events, unsigned max)
 {
 	struct fake_worker *from = &fake_link.workers[worker];
@@ -133,7 +138,7 @@ enum link_state dataplane_link_state(const struct dataplane_link *link)
 
 pid_t dataplane_link_pid(const struct dataplane_link *link)
 {
-	return fake_link.state == LINK_ABSENT ? 0 : 4711;
+	return fake_link.state == LINK_ABSENT ? 0 : fake_link.pid != 0 ? fake_link.pid : 4711;
 }
 
 const char *dataplane_link_why(const struct dataplane_link *link)

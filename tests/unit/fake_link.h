@@ -28,6 +28,8 @@ struct fake_link {
 	struct fake_worker workers[FAKE_WORKERS];
 	unsigned room;    /* messages that a ring takes per call */
 	bool acknowledge; /* ends are applied at once */
+	bool unread;      /* something is left in a ring */
+	pid_t pid;        /* of the dataplane; 0: one that nobody signals */
 	enum link_state state;
 	struct link_handler handler;
 };

@@ -59,6 +59,28 @@ static void one_peer_cannot_have_all(void **state)
 	assert_true(admin_connections_admit(&connections, &bert));
 }
 
+static void an_ipv6_network_counts_as_one(void **state)
+{
+	struct address peer, other;
+	address_parse("2001:db8:1:2::1", &peer);
+	address_parse("2001:db8:1:3::1", &other);
+	struct admin_connection *first = NULL;
+	for (unsigned i = 0; i < ADMIN_CONNECTIONS_PEER_MAX; i++) {
+		peer.bytes[14] = (uint8_t)(i >> 8);
+		peer.bytes[15] = (uint8_t)i;
+		assert_true(admin_connections_admit(&connections, &peer));
+		struct admin_connection *connection = add(&peer, 100 + i);
+		if (i == 0)
+			first = connection;
+	}
+	assert_true(admin_connections_admit(&connections, &other));
+	assert_true(admin_connections_admit(&connections, &anna));
+	assert_false(first->ended);
+	peer.bytes[8] = 1;
+	assert_true(admin_connections_admit(&connections, &peer));
+	assert_true(first->ended);
+}
+
 static void websockets_do_not_count(void **state)
 {
 	for (unsigned i = 0; i < 2 * ADMIN_CONNECTIONS_PEER_MAX; i++) {
@@ -122,8 +144,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(one_peer_cannot_have_all), TEST(websockets_do_not_count),      TEST(all_together_have_a_limit),
-	    TEST(what_takes_too_long_ends), TEST(an_end_is_seen_on_both_sides),
+	    TEST(one_peer_cannot_have_all),  TEST(an_ipv6_network_counts_as_one), TEST(websockets_do_not_count),
+	    TEST(all_together_have_a_limit), TEST(what_takes_too_long_ends),      TEST(an_end_is_seen_on_both_sides),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* admin_front: connections come through with their addresses, also after the descriptors had run out; too many of one
- * peer do not; TLS is switched while it runs. */
+/* admin_front: connections come through with their addresses, also after the descriptors had run out; strangers, and
+ * too many of one peer, do not; TLS is switched while it runs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -110,6 +110,44 @@ static void who_is_not_taken_is_forgotten(void **state)
 	close(client);
 }
 
+/* True: the connection was closed before a byte went either way, and it took no place. */
+static bool turned_away(void)
+{
+	char byte;
+	unsigned before = taken_count;
+	int client = open_client();
+	event_loop_turn(control.loop, 1000);
+	bool away = taken_count == before && recv(client, &byte, 1, MSG_DONTWAIT) == 0;
+	close(client);
+	return away;
+}
+
+static void strangers_are_turned_away(void **state)
+{
+	static struct prefix here, elsewhere;
+	struct cluster cluster = {.spec = fixture_cluster("{'name':'a','source':'push','push_from':['192.0.2.1']}")};
+	prefix_parse("127.0.0.1/32", &here);
+	prefix_parse("192.0.2.0/24", &elsewhere);
+	assert_false(turned_away()); /* loopback, as long as nothing is said */
+	config->admin.allow_from[0] = elsewhere;
+	config->admin.allow_from_count = 1;
+	assert_true(turned_away());
+	/* Whoever may come to one place may come in. */
+	config->admin.metrics_from[0] = here;
+	config->admin.metrics_from_count = 1;
+	assert_false(turned_away());
+	config->admin.metrics_from_count = 0;
+	control.state.clusters[3] = &cluster;
+	assert_true(turned_away());
+	cluster.spec->push_from[0] = here;
+	assert_false(turned_away());
+	cluster.spec->source = SOURCE_STATIC;
+	assert_true(turned_away());
+	config->admin.allow_from[0] = here;
+	assert_false(turned_away());
+	cluster_free(cluster.spec);
+}
+
 static void one_peer_has_its_share(void **state)
 {
 	int clients[ADMIN_CONNECTIONS_PEER_MAX + 2];
@@ -191,9 +229,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(connections_come_through), TEST(who_is_not_taken_is_forgotten),
-	    TEST(one_peer_has_its_share),   TEST(out_of_descriptors),
-	    TEST(tls_comes_and_goes),
+	    TEST(connections_come_through),  TEST(who_is_not_taken_is_forgotten),
+	    TEST(strangers_are_turned_away), TEST(one_peer_has_its_share),
+	    TEST(out_of_descriptors),        TEST(tls_comes_and_goes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

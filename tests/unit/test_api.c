@@ -197,7 +197,7 @@ static void wrong_addresses_and_methods(void **state)
 	assert_refused(404, "there is no cluster \"nix\"", "GET", "/api/v1/clusters/nix", NULL);
 	assert_refused(404, "there is no cluster \"nix\"", "DELETE", "/api/v1/clusters/nix", NULL);
 	assert_refused(404, "there is no cluster \"?x\"", "GET", "/api/v1/clusters/\xffx", NULL); /* no UTF-8 */
-	assert_refused(404, "no cluster has the key \"?\"", "POST", "/api/cluster/\xff", "{}");
+	assert_refused(403, "has the key \"?\"", "POST", "/api/cluster/\xff", "{}");
 	assert_refused(400, "1 to 63 letters", "PUT", "/api/v1/clusters/\xff", "{}");
 	assert_refused(405, "takes GET", "POST", "/api/v1/status", "{}");
 	assert_refused(405, "takes POST", "GET", "/api/cluster/K3", NULL);
@@ -269,6 +269,28 @@ static void put_needs_json(void **state)
 	assert_written(200, "PUT", "/api/v1/clusters/ose1", "{'source':'static'}");
 }
 
+/* A dry_run that nobody reads must not be made in earnest. */
+static void what_takes_no_body_refuses_one(void **state)
+{
+	static const struct {
+		const char *method, *path;
+	} calls[] = {{"DELETE", "/api/v1/clusters/ose1"},
+	             {"DELETE", "/api/v1/routes/app1.ch/clusters/ose1/weight"},
+	             {"POST", "/api/v1/routes/app1.ch/rollback"},
+	             {"POST", "/api/v1/clusters/ose1/check"},
+	             {"POST", "/api/v1/clusters/ose1/held/confirm"},
+	             {"POST", "/api/v1/revisions/1/rollback"},
+	             {"POST", "/api/v1/reload"},
+	             {"POST", "/api/v1/logout"}};
+	static const char *const bodies[] = {"{'dry_run': true}", "{'broken", "[]", "7"};
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		for (size_t j = 0; j < sizeof(bodies) / sizeof(bodies[0]); j++)
+			assert_refused(400, "", calls[i].method, calls[i].path, bodies[j]);
+	assert_refused(400, "dry_run and reason are query parameters", "POST", "/api/v1/reload", "{'dry_run': true}");
+	content_type = "text/plain";
+	assert_refused(415, "must be JSON", "DELETE", "/api/v1/clusters/ose1", "{}");
+}
+
 static void each_source_owns_its_cluster(void **state)
 {
 	assert_refused(409, "cluster ose1 has source static", "PUT", "/api/v1/clusters/ose1", "{'source':'push'}");
@@ -277,7 +299,7 @@ static void each_source_owns_its_cluster(void **state)
 	               "{'source':'push','key':'K3','routes':[{'host':'x.ch'}]}");
 	assert_refused(409, "come from pushes alone", "PUT", "/api/v1/clusters/new",
 	               "{'source':'push','hosts':[{'name':'r','address':'192.0.2.1'}]}");
-	assert_refused(409, "cluster ose1 has source static", "POST", "/api/cluster/ose1", "{}");
+	assert_refused(403, "no cluster with source push has the key \"ose1\"", "POST", "/api/cluster/ose1", "{}");
 	assert_refused(400, "$.key: \"K3\" is the key of cluster ose3", "PUT", "/api/v1/clusters/new",
 	               "{'source':'push','key':'K3'}");
 }
@@ -307,7 +329,7 @@ static void pushes(void **state)
 	assert_int_equal(cluster->spec->host_count, 1);
 	assert_int_equal(cluster->spec->route_count, 1);
 	assert_int_equal(cluster->spec->default_weight, 5);
-	assert_refused(404, "no cluster has the key \"K3\"; add one", "POST", "/api/cluster/K3", push);
+	assert_refused(403, "no cluster with source push has the key \"K3\"", "POST", "/api/cluster/K3", push);
 	/* An empty push is not believed. */
 	assert_written(201, "POST", "/api/cluster/K4", "{'routes':{},'routerHosts':{}}");
 	reply = call("GET", "/api/v1/held", NULL);
@@ -324,7 +346,7 @@ static void pushes(void **state)
 
 static void patches(void **state)
 {
-	assert_written(200, "PATCH", "/api/v1/clusters/ose1", "{'state':'draining','default_weight':7}");
+	assert_written(200, "PATCH", "/api/v1/clusters/ose1?force=true", "{'state':'draining','default_weight':7}");
 	const struct cluster *cluster = state_cluster(&control.state, "ose1");
 	assert_int_equal(cluster->spec->state, CLUSTER_DRAINING);
 	assert_int_equal(cluster->spec->default_weight, 7);
@@ -352,7 +374,7 @@ static void watched_clusters_own_what_their_api_shows(void **state)
 	assert_refused(409, "its API owns its routes and router hosts", "PUT", "/api/v1/clusters/ose9", body);
 	snprintf(body, sizeof(body), watched, ",'hosts':[{'name':'r','address':'192.0.2.1'}]");
 	assert_refused(409, "its API owns its routes and router hosts", "PUT", "/api/v1/clusters/ose9", body);
-	assert_refused(409, "cluster ose9 has source watch", "POST", "/api/cluster/ose9", "{}");
+	assert_refused(403, "no cluster with source push has the key \"ose9\"", "POST", "/api/cluster/ose9", "{}");
 	assert_refused(409, "cluster ose9 has source watch", "PUT", "/api/v1/clusters/ose9", "{'source':'static'}");
 	assert_written(200, "PATCH", "/api/v1/clusters/ose9", "{'new_routes':'active'}");
 	struct api_reply reply = call("GET", "/api/v1/held", NULL);
@@ -364,15 +386,27 @@ static void watched_clusters_own_what_their_api_shows(void **state)
 
 static void wrong_pushes(void **state)
 {
-	assert_refused(404, "no cluster has the key \"nix\"; add one: PUT /api/v1/clusters/{name}", "POST",
-	               "/api/cluster/nix", push);
 	assert_refused(400, "$.routes: is missing", "POST", "/api/cluster/K3", "{}");
 	assert_refused(400, "$.routes[\"r\"].weight: 1000 is out of range", "POST", "/api/cluster/K3",
 	               "{'routes':{'r':{'url':'a.ch','weight':1000}},'routerHosts':{}}");
 	assert_refused(400, "$.hosts[0].address: belongs to a listener", "POST", "/api/cluster/K3",
 	               "{'routes':{},'routerHosts':{'h':{'hostIP':'198.51.100.10'}}}");
-	peer = "192.0.3.1";
-	assert_refused(403, "192.0.3.1 is not in push_from of cluster ose3", "POST", "/api/cluster/K3", push);
+}
+
+static void a_stranger_cannot_tell_clusters_apart(void **state)
+{
+	static const struct {
+		const char *key, *peer;
+	} cases[] = {{"K3", "192.0.3.1"}, {"K0", "192.0.3.1"},   {"ose1", "192.0.3.1"}, {"ose3", "192.0.3.1"},
+	             {"K0", "192.0.2.7"}, {"ose1", "192.0.2.7"}, {"ose3", "192.0.2.7"}};
+	char path[100], detail[200];
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		peer = cases[i].peer;
+		snprintf(path, sizeof(path), "/api/cluster/%s", cases[i].key);
+		snprintf(detail, sizeof(detail),
+		         "no cluster with source push has the key \"%s\" and %s in its push_from", cases[i].key, peer);
+		assert_refused(403, detail, "POST", path, push);
+	}
 }
 
 static void what_cannot_be_saved_is_507(void **state)
@@ -408,9 +442,11 @@ int main(void)
 	    TEST(put_makes_and_replaces),
 	    TEST(put_of_wrong_bodies),
 	    TEST(put_needs_json),
+	    TEST(what_takes_no_body_refuses_one),
 	    TEST(each_source_owns_its_cluster),
 	    TEST(pushes),
 	    TEST(wrong_pushes),
+	    TEST(a_stranger_cannot_tell_clusters_apart),
 	    TEST(patches),
 	    TEST(watched_clusters_own_what_their_api_shows),
 	    TEST(what_cannot_be_saved_is_507),

@@ -244,6 +244,22 @@ static void logging_in_and_out(void **state)
 	assert_int_equal(call("POST", "/api/v1/login", "{'token':'x'}"), 415);
 }
 
+static void a_copied_cookie_is_worth_nothing_after_the_logout(void **state)
+{
+	log_in(ROLE_ADMIN);
+	assert_int_equal(call("GET", "/api/v1/status", NULL), 200);
+	assert_int_equal(call("POST", "/api/v1/logout", NULL), 200);
+	assert_int_equal(call("GET", "/api/v1/status", NULL), 401);
+	request.browser = request.same_origin = true;
+	assert_int_equal(call("GET", "/api/v1/stream", NULL), 401);
+	assert_int_equal(call("POST", "/api/v1/logout", NULL), 200);
+	/* A page of somebody else cannot end one. */
+	log_in(ROLE_ADMIN);
+	request.same_origin = false;
+	assert_int_equal(call("POST", "/api/v1/logout", NULL), 403);
+	assert_int_equal(call("GET", "/api/v1/status", NULL), 200);
+}
+
 static void pages_of_others_write_nothing(void **state)
 {
 	static const char path[] = "/api/v1/clusters/ose1/held/confirm";
@@ -280,7 +296,7 @@ static void metrics_and_pushes_have_peers_of_their_own(void **state)
 	assert_true(status == 200 || status == 403); /* 403 as long as there is no such address */
 	assert_int_equal(call("GET", "/api/v1/status", NULL), 403);
 	assert_int_equal(call("GET", "/", NULL), 403);
-	assert_int_equal(call("POST", "/api/cluster/ose1", "{}"), 409);
+	assert_int_equal(call("POST", "/api/cluster/ose1", "{}"), 403);
 	address_parse("198.51.100.1", &request.peer);
 	assert_int_equal(call("GET", "/metrics", NULL), 403);
 }
@@ -340,6 +356,21 @@ static void tokens(void **state)
 	assert_int_equal(call("DELETE", "/api/v1/tokens/carl", NULL), 404);
 	request.authorization = secret;
 	assert_int_equal(call("GET", "/api/v1/whoami", NULL), 401);
+}
+
+static void a_token_of_the_command_line_is_listed_at_once(void **state)
+{
+	struct tokens list = {0};
+	char path[200], why[TOKENS_TEXT_MAX], secret[TOKEN_SECRET_MAX + 1];
+	be(ROLE_ADMIN);
+	assert_int_equal(call("GET", "/api/v1/tokens", NULL), 200);
+	snprintf(path, sizeof(path), "%s/tokens", directory);
+	assert_int_equal(tokens_read(path, &list, why), TOKENS_OK);
+	assert_true(tokens_add(&list, "carl", ROLE_VIEWER, 0, secret, why));
+	assert_true(tokens_write(path, &list, why));
+	tokens_free(&list);
+	assert_int_equal(call("GET", "/api/v1/tokens", NULL), 200);
+	assert_int_equal(json_array_size(json_object_get(reply.json, "tokens")), 4);
 }
 
 static void a_dry_run_makes_no_token(void **state)
@@ -418,11 +449,13 @@ int main(void)
 	    TEST(the_page_is_open),
 	    TEST(who_am_i),
 	    TEST(logging_in_and_out),
+	    TEST(a_copied_cookie_is_worth_nothing_after_the_logout),
 	    TEST(pages_of_others_write_nothing),
 	    TEST(metrics_and_pushes_have_peers_of_their_own),
 	    TEST(too_many_requests),
 	    TEST(wrong_tokens),
 	    TEST(tokens),
+	    TEST(a_token_of_the_command_line_is_listed_at_once),
 	    TEST(a_dry_run_makes_no_token),
 	    TEST(nobody_locks_himself_out),
 	    TEST(the_index),

@@ -131,6 +131,61 @@ static void routes_without_a_cluster_need_force(void **state)
 	fixture_written(true, "POST", OSE1 "/drain", NULL);
 }
 
+/* The same rule, whichever way the state is set. */
+static void each_way_needs_force(void **state)
+{
+	static const char *const others[] = {"staged", "draining", "offline"};
+	for (unsigned i = 0; i < 3; i++) {
+		char patch[100], put[400];
+		snprintf(patch, sizeof(patch), "{'state': '%s'}", others[i]);
+		snprintf(put, sizeof(put),
+		         "{'source': 'static', 'state': '%s', 'hosts': [{'name': 'r1', 'address': '203.0.113.11'}], "
+		         "'routes': [{'host': 'app1.ch', 'weight': 10}, {'host': '*.wild.ch'}]}",
+		         others[i]);
+		const struct {
+			const char *method, *body;
+		} ways[] = {{"PATCH", patch}, {"PUT", put}};
+		for (unsigned j = 0; j < 2; j++) {
+			const char *method = ways[j].method, *body = ways[j].body;
+			fixture_refused(409, "left without any cluster: *.wild.ch. Serve", method, OSE1, body);
+			assert_true(json_is_true(fixture_at("forceable")));
+			fixture_planned(false, method, OSE1 "?dry_run=true", body);
+			assert_plan_is_refused("served nowhere else");
+			fixture_refused(400, "force must be true or false", method, OSE1 "?force=1", body);
+			fixture_planned(true, method, OSE1 "?dry_run=true&force=true", body);
+			assert_null(fixture_at("plan.refused"));
+			fixture_written(true, method, OSE1 "?force=true", body);
+			fixture_written(false, method, OSE1, body); /* it is so already */
+			fixture_written(true, "PATCH", OSE1, "{'state': 'active'}");
+		}
+	}
+}
+
+#define WITH_HOSTS(hosts)                                                                                              \
+	"{'source': 'static', 'hosts': [" hosts "], 'routes': [{'host': 'app1.ch', 'weight': 10}, {'host': "           \
+	"'*.wild.ch'}]}"
+
+/* A PUT that takes the last router host that gets new connections, or all but one that is down. */
+static void the_last_host_needs_force(void **state)
+{
+	static const char other[] = WITH_HOSTS("{'name': 'r1', 'address': '203.0.113.11'}");
+	fixture_health("ose1", HEALTH_UP);
+	fixture_refused(409, "left without any cluster: *.wild.ch. Serve", "PUT", OSE1, WITH_HOSTS(""));
+	assert_true(json_is_true(fixture_at("forceable")));
+	fixture_planned(false, "PUT", OSE1 "?dry_run=true", WITH_HOSTS(""));
+	assert_plan_is_refused("served nowhere else");
+	assert_string_equal(fixture_text("plan.changes[0].notes[1]"),
+	                    "cluster ose1 has it, but is without a router host that gets new connections");
+	fixture_written(true, "POST", "/api/v1/hosts/ose1/r1/drain", NULL);
+	fixture_refused(409, "left without any cluster", "PUT", OSE1, other);
+	fixture_written(true, "POST", "/api/v1/hosts/ose1/r1/enable", NULL);
+	fixture_written(true, "PUT", OSE1, other);
+	fixture_written(true, "PUT", OSE1, WITH_HOSTS("{'name': 'new', 'address': '203.0.113.19'}"));
+	fixture_health("ose1", HEALTH_UP);
+	fixture_written(true, "PUT", OSE1 "?force=true", WITH_HOSTS(""));
+	fixture_written(true, "PUT", OSE1, WITH_HOSTS("{'name': 'r1', 'address': '203.0.113.11'}"));
+}
+
 static void wrong_calls(void **state)
 {
 	fixture_refused(404, "there is no cluster", "POST", "/api/v1/clusters/nix/drain", NULL);
@@ -191,6 +246,7 @@ static void plans_of_puts(void **state)
 	fixture_planned(true, "PUT", "/api/v1/clusters/new?dry_run=true",
 	                "{'source': 'static', 'routes': [{'host': 'app1.ch', 'weight': 90}, {'host': 'new.ch'}]}");
 	assert_int_equal((int)fixture_number("plan.changed"), 2);
+	assert_string_equal(fixture_text("plan.differs[0]"), "cluster new would be added: active, source static");
 	assert_string_equal(fixture_text("plan.changes[0].host"), "app1.ch");
 	assert_string_equal(fixture_text("plan.changes[0].level"), "yellow"); /* it has no router host */
 	assert_int_equal((int)fixture_number("plan.changes[0].after[0].share"), 50);
@@ -201,6 +257,16 @@ static void plans_of_puts(void **state)
 	fixture_planned(false, "PATCH", OSE1 "?dry_run=true", "{'default_weight': 100}");
 	fixture_planned(true, "PATCH", OSE1 "?dry_run=true", "{'default_weight': 50}");
 	assert_int_equal((int)fixture_number("plan.changed"), 0); /* alone it has all of it still */
+	assert_string_equal(fixture_text("plan.differs[0]"), "cluster ose1: default_weight 100 -> 50");
+	fixture_planned(true, "POST", OSE1 "/drain?dry_run=true", "{'timeout': '2h', 'force': true}");
+	assert_string_equal(fixture_text("plan.differs[0]"), "cluster ose1: state \"active\" -> \"draining\"");
+	assert_string_equal(fixture_text("plan.differs[1]"), "cluster ose1: what is left after 2h is closed");
+	fixture_planned(true, "POST", OSE1 "/offline?dry_run=true", "{'close': true, 'force': true}");
+	assert_string_equal(fixture_text("plan.differs[1]"), "cluster ose1: its connections are closed at once");
+	fixture_planned(true, "DELETE", OSE1 "?dry_run=true&force=true", NULL);
+	assert_string_equal(fixture_text("plan.differs[0]"), "cluster ose1 would be removed: active, source static");
+	fixture_written(true, "PATCH", OSE1, "{'default_weight': 50}");
+	assert_null(fixture_at("plan.differs")); /* of a dry run only */
 }
 
 int main(void)
@@ -214,6 +280,8 @@ int main(void)
 	    TEST(removal_is_refused_while_it_hurts),
 	    TEST(removal_of_a_drained_cluster_is_refused_too),
 	    TEST(routes_without_a_cluster_need_force),
+	    TEST(each_way_needs_force),
+	    TEST(the_last_host_needs_force),
 	    TEST(a_parked_route_takes_over_after_a_removal),
 	    TEST(plans_of_puts),
 	};

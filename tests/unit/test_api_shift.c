@@ -65,7 +65,7 @@ static void back_again(void **state)
 	assert_int_equal(weight("app1.ch", "ose1"), 700);
 	assert_int_equal(weight("app1.ch", "ose2"), -1);
 	fixture_refused(409, "the last change was taken back already", "POST", ROLLBACK, "{}");
-	fixture_refused(400, "must be empty", "POST", ROLLBACK, "{'to':'ose1'}");
+	fixture_refused(400, "takes no body but {}", "POST", ROLLBACK, "{'to':'ose1'}");
 	fixture_refused(404, "there is no route", "POST", "/api/v1/routes/nix.ch/rollback", NULL);
 }
 
@@ -88,7 +88,7 @@ static void wrong_bodies(void **state)
 static void red_is_refused_unless_forced(void **state)
 {
 	fixture_health("ose2", HEALTH_DOWN);
-	fixture_refused(409, "app1.ch: cluster ose2 has no healthy router host for http; \"force\": true does it",
+	fixture_refused(409, "app1.ch: cluster ose2 has no healthy router host for http. Mend that first, or force it",
 	                "POST", SHIFT, "{'to':'ose2','percent':1}");
 	assert_true(fixture_number("plan.red") == 1);
 	assert_string_equal(fixture_text("plan.changes[0].level"), "red");
@@ -198,6 +198,51 @@ static void all_at_once(void **state)
 	assert_int_equal(weight("app2.ch", "ose2"), 1000);
 }
 
+/* A third cluster keeps its share; where the first one has too little to give, the route is left out by name. */
+static void a_third_cluster_keeps_its_share(void **state)
+{
+	fixture_put("{'name':'ose3','source':'static','hosts':[{'name':'r1','address':'203.0.113.31'}],"
+	            "'routes':[{'host':'app1.ch','weight':100},{'host':'app2.ch','weight':9}]}");
+	fixture_put("{'name':'ose1','source':'static','hosts':[{'name':'r1','address':'203.0.113.11'}],'routes':"
+	            "[{'host':'app1.ch','weight':1},{'host':'app2.ch','weight':91},{'host':'*.wild.ch'}]}");
+	fixture_health("ose1", HEALTH_UP);
+	fixture_health("ose3", HEALTH_UP);
+	fixture_planned(true, "POST", ALL "?dry_run=true", "{'to':'ose2','percent':10}");
+	assert_true(fixture_number("plan.red") == 1);
+	assert_string_equal(fixture_text("plan.changes[0].host"), "app1.ch");
+	assert_non_null(strstr(fixture_text("plan.changes[0].notes[0]"), "cluster ose1 has only 0.99 % to give"));
+	fixture_written(true, "POST", ALL, "{'to':'ose2','percent':10}");
+	assert_int_equal(weight("app1.ch", "ose2"), -1);
+	assert_int_equal(weight("app2.ch", "ose1"), 8100);
+	assert_int_equal(weight("app2.ch", "ose2"), 1000);
+	assert_int_equal(weight("app2.ch", "ose3"), 900);
+	assert_int_equal(weight("*.wild.ch", "ose2"), 1000);
+	fixture_written(true, "POST", ALL, "{'to':'ose2','percent':10,'force':true}"); /* what there is */
+	assert_int_equal(weight("app1.ch", "ose1"), 0);
+	assert_int_equal(weight("app1.ch", "ose2"), 99);
+	assert_int_equal(weight("app1.ch", "ose3"), 9901);
+}
+
+static void one_route_from_one_cluster(void **state)
+{
+	fixture_put("{'name':'ose3','source':'static','hosts':[{'name':'r1','address':'203.0.113.31'}],"
+	            "'routes':[{'host':'app1.ch','weight':100}]}");
+	fixture_health("ose3", HEALTH_UP);
+	fixture_written(true, "POST", SHIFT, "{'from':'ose3','to':'ose2','percent':20}");
+	assert_int_equal(weight("app1.ch", "ose1"), 5000);
+	assert_int_equal(weight("app1.ch", "ose2"), 2000);
+	assert_int_equal(weight("app1.ch", "ose3"), 3000);
+	fixture_refused(409, "app1.ch: cluster ose3 has only 30 % to give", "POST", SHIFT,
+	                "{'from':'ose3','to':'ose2','percent':60}");
+	assert_true(json_is_true(fixture_at("forceable")));
+	fixture_written(true, "POST", SHIFT, "{'to':'ose2','percent':60}"); /* of both */
+	assert_int_equal(weight("app1.ch", "ose1"), 2500);
+	fixture_refused(404, "there is no cluster \"nix\"", "POST", SHIFT, "{'from':'nix','to':'ose2','percent':1}");
+	fixture_refused(400, "$.from: is the cluster that the shift is to", "POST", SHIFT,
+	                "{'from':'ose2','to':'ose2','percent':1}");
+	fixture_refused(400, "unknown field", "POST", ALL, "{'from':'ose1','to':'ose2','percent':1}");
+}
+
 static void some_of_them(void **state)
 {
 	fixture_written(true, "POST", ALL, "{'to':'ose2','percent':10,'search':'APP'}");
@@ -259,6 +304,8 @@ int main(void)
 	    TEST(single_weights_have_a_plan),
 	    TEST(a_long_plan_says_how_much_more),
 	    TEST(all_at_once),
+	    TEST(a_third_cluster_keeps_its_share),
+	    TEST(one_route_from_one_cluster),
 	    TEST(some_of_them),
 	    TEST(red_ones_are_left_out),
 	    TEST(all_red),

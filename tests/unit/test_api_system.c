@@ -311,6 +311,22 @@ static void a_fresh_appliance_with_its_configuration(void **state)
 	free(backup);
 }
 
+/* Two fresh appliances at the same revision: what differs may not have the same number. */
+static void a_fresh_appliance_at_the_same_revision(void **state)
+{
+	fixture_written(true, "PATCH", "/api/v1/clusters/ose2", "{'default_weight': 5}");
+	fixture_written(true, "PATCH", "/api/v1/clusters/ose2", "{'default_weight': 6}");
+	uint64_t revision = now()->revision;
+	char *backup = exported();
+	fixture_teardown(NULL);
+	fixture_setup(NULL);
+	make_empty();
+	assert_int_equal(now()->revision, revision);
+	fixture_written(true, "POST", "/api/v1/import", backup);
+	assert_true(now()->revision > revision);
+	free(backup);
+}
+
 static void a_saved_state_without_a_frame(void **state)
 {
 	json_t *saved = state_write(now(), NULL); /* as an older one: without what came since */
@@ -363,6 +379,8 @@ static void wrong_documents(void **state)
 	                "{'format': 'pointsman-state', 'version': 2, 'revision': 1, 'state': {}}");
 	fixture_refused(400, "$.format: is another format", "POST", "/api/v1/import",
 	                "{'format': 'x', 'version': 1, 'revision': 1, 'state': {}}");
+	fixture_refused(400, "$.state: is missing", "POST", "/api/v1/import",
+	                "{'format': 'pointsman-state', 'version': 1, 'revision': 1}");
 	/* All at once. */
 	fixture_refused(400, "", "POST", "/api/v1/import",
 	                "{'format': 'pointsman-state', 'version': 1, 'revision': 9, 'state': " ENTRY(
@@ -384,6 +402,7 @@ int main(void)
 	    TEST(a_removed_watched_cluster_comes_back_whole),
 	    TEST(a_backup_makes_an_empty_appliance_the_same),
 	    TEST(a_fresh_appliance_with_its_configuration),
+	    TEST(a_fresh_appliance_at_the_same_revision),
 	    TEST(a_saved_state_without_a_frame),
 	    TEST(wrong_documents),
 	};

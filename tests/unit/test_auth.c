@@ -37,7 +37,7 @@ static void create(const char *name, enum role role, char *secret)
 
 static void remove_files(void)
 {
-	static const char *const names[] = {"tokens", "tokens.lock", "session.key", "other"};
+	static const char *const names[] = {"tokens", "tokens.lock", "session.key", "sessions.ended", "other"};
 	char path[200];
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
@@ -179,6 +179,61 @@ static void sessions(void **state)
 	assert_string_equal(text, "pointsman_session=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0; Secure");
 }
 
+static void log_out(const char *cookie)
+{
+	struct address peer;
+	address_parse("192.0.2.9", &peer);
+	auth_logout(auth, &peer, cookie);
+}
+
+static void a_logout_ends_the_session(void **state)
+{
+	char first[API_COOKIE_MAX], second[API_COOKIE_MAX];
+	strcpy(first, log_in(anna));
+	strcpy(second, log_in(anna));
+	assert_string_not_equal(first, second);
+	assert_int_equal(ask("192.0.2.1", NULL, first), AUTH_KNOWN);
+	struct identity streaming = identity;
+	log_out(first);
+	assert_string_equal(newest()->kind, "logout");
+	assert_string_equal(newest()->who, "anna@192.0.2.9");
+	/* The cookie, wherever it was copied to, and what was begun with it. */
+	assert_int_equal(ask("192.0.2.1", NULL, first), AUTH_NOBODY);
+	assert_false(auth_still(auth, config, &streaming));
+	assert_int_equal(ask("192.0.2.1", NULL, second), AUTH_KNOWN);
+	assert_true(auth_still(auth, config, &identity));
+	assert_int_equal(ask("192.0.2.1", bearer(anna), first), AUTH_KNOWN);
+	/* Nor does it count after a restart. */
+	auth_close(auth);
+	auth = auth_open(config, loop, journal);
+	assert_int_equal(ask("192.0.2.1", NULL, first), AUTH_NOBODY);
+	assert_int_equal(ask("192.0.2.1", NULL, second), AUTH_KNOWN);
+	/* What is no session ends nothing. */
+	uint64_t told = journal_last(journal);
+	log_out(first);
+	log_out("pointsman_session=x");
+	log_out(NULL);
+	assert_int_equal(journal_last(journal), told);
+	assert_int_equal(ask("192.0.2.1", NULL, second), AUTH_KNOWN);
+}
+
+static void who_cannot_know_what_has_ended_ends_all(void **state)
+{
+	char cookie[API_COOKIE_MAX], path[200];
+	strcpy(cookie, log_in(anna));
+	snprintf(path, sizeof(path), "%s/sessions.ended", directory);
+	FILE *file = fopen(path, "w");
+	fputs("broken", file);
+	fclose(file);
+	auth_close(auth);
+	auth = auth_open(config, loop, journal);
+	assert_int_equal(ask("192.0.2.1", NULL, cookie), AUTH_NOBODY);
+	strcpy(cookie, log_in(anna));
+	auth_close(auth);
+	auth = auth_open(config, loop, journal);
+	assert_int_equal(ask("192.0.2.1", NULL, cookie), AUTH_KNOWN);
+}
+
 static void the_cookie_has_its_fields(void **state)
 {
 	char text[API_COOKIE_MAX];
@@ -269,8 +324,12 @@ static void others_change_the_file(void **state)
 	assert_int_equal(tokens_read(tokens_path, &list, why), TOKENS_OK);
 	assert_true(tokens_add(&list, "carl", ROLE_OPERATOR, clock_unix_ms(), carl, why));
 	assert_true(tokens_write(tokens_path, &list, why));
-	wait_for_count(3);
+	/* At once when somebody asks, else within a second. */
 	assert_int_equal(ask("192.0.2.1", bearer(carl), NULL), AUTH_KNOWN);
+	assert_true(tokens_remove(&list, "carl"));
+	assert_true(tokens_write(tokens_path, &list, why));
+	wait_for_count(2);
+	assert_int_equal(ask("192.0.2.1", bearer(carl), NULL), AUTH_WRONG);
 	assert_true(tokens_find_name(auth_tokens(auth), "anna")->last_used_at > 0); /* not forgotten */
 	/* Broken: told once, and what was known still counts. */
 	write_file("{\"name\": \"eve\"", 0600);
@@ -345,6 +404,8 @@ int main(void)
 	    TEST(tokens),
 	    TEST(loopback),
 	    TEST(sessions),
+	    TEST(a_logout_ends_the_session),
+	    TEST(who_cannot_know_what_has_ended_ends_all),
 	    TEST(the_cookie_has_its_fields),
 	    TEST(again_and_again),
 	    TEST(a_second_look_does_not_count),

@@ -47,6 +47,7 @@ static void a_cluster_is_not_replaced_by_accident(void **state)
 	write_path("{\"source\": \"static\"}");
 	cli_expect(1, "", "there is a cluster v2 already", "cluster", "add", "v2", "--file", path, NULL);
 	cli_expect(0, "Done", "", "cluster", "add", "v2", "--file", path, "--force", NULL);
+	assert_string_equal(cli_server_call(1)->target, "/api/v1/clusters/v2?force=true");
 	assert_int_equal(cli_server_calls(), 2);
 	assert_string_equal(cli_server_call(1)->body, "{\"source\":\"static\"}");
 }
@@ -68,7 +69,10 @@ static void small_fields_are_patched(void **state)
 {
 	cli_server_say("PATCH", "/api/v1/clusters/v2", 200, done, 0);
 	cli_expect(0, "Done", "", "cluster", "set", "v2", "default_weight=50", "new_routes=active", NULL);
+	assert_string_equal(cli_server_call(0)->target, "/api/v1/clusters/v2");
 	assert_string_equal(cli_server_call(0)->body, "{\"default_weight\":50,\"new_routes\":\"active\"}");
+	cli_expect(0, "Done", "", "cluster", "set", "v2", "state=offline", "--force", NULL);
+	assert_string_equal(cli_server_call(1)->target, "/api/v1/clusters/v2?force=true");
 }
 
 static void other_fields_are_put_if_nobody_was_faster(void **state)
@@ -82,6 +86,8 @@ static void other_fields_are_put_if_nobody_was_faster(void **state)
 	                    "{\"source\":\"static\",\"health\":{\"port\":1936,\"interval\":2000,"
 	                    "\"path\":\"/healthz\"},\"hold_minutes\":0}");
 	cli_expect(64, "", "expected FIELD=VALUE", "cluster", "set", "v2", "health", NULL);
+	cli_expect(0, "Done", "", "cluster", "set", "v2", "hosts=[]", "--force", NULL);
+	assert_string_equal(cli_server_call(3)->target, "/api/v1/clusters/v2?force=true");
 }
 
 static void modes_carry_their_options(void **state)
@@ -94,6 +100,51 @@ static void modes_carry_their_options(void **state)
 	assert_string_equal(cli_server_call(1)->body, "{\"timeout\":1800}");
 	cli_expect(0, "Done", "", "cluster", "offline", "v1", "--force", NULL);
 	assert_string_equal(cli_server_call(2)->body, "{\"force\":true}");
+}
+
+/* What would become of the thing itself, then of its routes. */
+static void plans_say_what_would_change(void **state)
+{
+	cli_server_say(
+	    "PATCH", "/api/v1/clusters/v2?dry_run=true", 200,
+	    "{\"revision\": 7, \"changed\": true, \"dry_run\": true, \"plan\": {\"routes\": 3, \"changed\": 0, "
+	    "\"red\": 0, \"differs\": [\"cluster v2: default_weight 100 -> 50\"], \"changes\": []}}",
+	    0);
+	cli_expect(0,
+	           "Would change:\n  cluster v2: default_weight 100 -> 50\n0 of 3 routes change\nThis would change it; "
+	           "nothing was done (--plan), revision 7\n",
+	           "", "cluster", "set", "v2", "default_weight=50", "--plan", NULL);
+	cli_server_say(
+	    "PUT", "/api/v1/clusters/v3?force=true&dry_run=true", 200,
+	    "{\"revision\": 7, \"changed\": true, \"dry_run\": true, \"plan\": {\"routes\": 0, \"changed\": 0, "
+	    "\"red\": 0, \"differs\": [\"cluster v3 would be added: active, source static\"], \"changes\": []}}",
+	    0);
+	write_path("{\"source\": \"static\"}");
+	cli_expect(0, "Would change:\n  cluster v3 would be added: active, source static\nThis would change it", "",
+	           "cluster", "add", "v3", "--file", path, "--force", "--plan", NULL);
+	cli_server_say(
+	    "POST", "/api/v1/revisions/3/rollback?dry_run=true", 200,
+	    "{\"revision\": 7, \"changed\": true, \"dry_run\": true, \"differs\": [\"cluster v2 would be gone\"]}", 0);
+	cli_expect(0, "Would change:\n  cluster v2 would be gone\nThis would change it", "", "revision", "rollback",
+	           "3", "--plan", NULL);
+}
+
+static void plans_of_router_hosts(void **state)
+{
+	static const char plan[] =
+	    "{\"revision\": 7, \"changed\": true, \"dry_run\": true, \"active\": 1200, \"plan\": {\"routes\": 0, "
+	    "\"changed\": 0, \"red\": 0, \"changes\": []}, \"host\": {\"cluster\": \"v1\", \"name\": \"r1\", "
+	    "\"admin\": "
+	    "\"enabled\"}}";
+	cli_server_say("POST", "/api/v1/hosts/v1/r1/drain", 200, plan, 0);
+	cli_server_say("POST", "/api/v1/hosts/v1/r1/disable", 200, plan, 0);
+	cli_expect(
+	    0,
+	    "Would change:\n  router host v1/r1: enabled -> draining; open connections there: 1,200, closed after "
+	    "2h\nThis would change it",
+	    "", "host", "drain", "v1/r1", "--timeout", "2h", "--plan", NULL);
+	cli_expect(0, "  router host v1/r1: enabled -> disabled; open connections there: 1,200, closed at once\n", "",
+	           "host", "disable", "v1/r1", "--close", "--plan", NULL);
 }
 
 static void connections_are_chosen_and_closed(void **state)
@@ -185,6 +236,8 @@ int main(void)
 	    cmocka_unit_test_setup(small_fields_are_patched, setup),
 	    cmocka_unit_test_setup(other_fields_are_put_if_nobody_was_faster, setup),
 	    cmocka_unit_test_setup(modes_carry_their_options, setup),
+	    cmocka_unit_test_setup(plans_say_what_would_change, setup),
+	    cmocka_unit_test_setup(plans_of_router_hosts, setup),
 	    cmocka_unit_test_setup(connections_are_chosen_and_closed, setup),
 	    cmocka_unit_test_setup(a_check_fails_unless_all_is_well, setup),
 	    cmocka_unit_test_setup(a_difference_that_is_red_fails, setup),

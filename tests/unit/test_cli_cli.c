@@ -128,16 +128,35 @@ static void a_refused_plan_is_shown(void **state)
 {
 	cli_server_say(
 	    "POST", "/api/v1/routes/a.ch/shift", 409,
-	    "{\"title\": \"Conflict\", \"detail\": \"a.ch is red; \\\"force\\\": true does it\", \"forceable\": true, "
+	    "{\"title\": \"Conflict\", \"detail\": \"a.ch is red. Mend that first, or force it\", \"forceable\": true, "
 	    "\"plan\": "
 	    "{\"routes\": 1, \"red\": 1, \"changes\": "
 	    "[{\"host\": \"a.ch\", \"level\": \"red\", \"notes\": [\"no healthy router host on v2\"], \"before\": "
 	    "[{\"cluster\": \"v1\", \"share\": 100}], \"after\": [{\"cluster\": \"v2\", \"share\": 100}]}]}}",
 	    0);
-	cli_expect(
-	    1, "",
-	    "red    a.ch   v1 100%  v2 100%  no healthy router host on v2\n1 route, 1 red\n  Here that is --force.\n",
-	    "shift", "a.ch", "--to", "v2", "--percent", "100", NULL);
+	cli_expect(1, "",
+	           "red    a.ch   v1 100%  v2 100%  no healthy router host on v2\n1 route, 1 red\n  --force does it "
+	           "all the same.\n",
+	           "shift", "a.ch", "--to", "v2", "--percent", "100", NULL);
+}
+
+/* What to type here, not what a program would send. */
+static void refusals_name_commands(void **state)
+{
+	cli_server_say(
+	    "DELETE", "/api/v1/clusters/v1", 409,
+	    "{\"title\": \"Conflict\", \"forceable\": true, \"detail\": \"cluster v1 has 2 connections. Drain "
+	    "it and wait (POST /api/v1/clusters/v1/drain), or close them (POST /api/v1/clusters/v1/offline "
+	    "with {\\\"close\\\": true}), or force it\"}",
+	    0);
+	cli_expect(1, "",
+	           "Drain it and wait (pointsman cluster drain v1), or close them (pointsman cluster offline v1 "
+	           "--close), or force it (409 Conflict)\n  --force does it all the same.\n",
+	           "cluster", "remove", "v1", NULL);
+	cli_server_say("PATCH", "/api/v1/clusters/v1", 409,
+	               "{\"title\": \"Conflict\", \"forceable\": true, \"detail\": \"no\"}", 0);
+	cli_expect(1, "", "no (409 Conflict)\n  --force does it all the same.\n", "cluster", "set", "v1",
+	           "state=draining", NULL);
 }
 
 static void nobody_at_the_address(void **state)
@@ -203,9 +222,12 @@ static void a_red_plan_is_a_failure(void **state)
 	cli_expect(1, "1 red route would be left out; --force includes it", "", "shift", "--all", "--from", "v1",
 	           "--to", "v2", "--percent", "10", "--namespace", "shop", "--plan", NULL);
 	assert_string_equal(cli_server_call(0)->body, "{\"to\":\"v2\",\"percent\":10.0,\"namespace\":\"shop\"}");
+	cli_server_say("POST", "/api/v1/routes/a.ch/shift", 200, "{}", 0);
+	cli_expect(0, "", "", "shift", "a.ch", "--from", "v1", "--to", "v2", "--percent", "2.5%", NULL);
+	assert_string_equal(cli_server_call(1)->body, "{\"from\":\"v1\",\"to\":\"v2\",\"percent\":2.5}");
 	cli_expect(0, "", "", "shift", "--all", "--from", "v1", "--to", "v2", "--percent", "10", "--plan", "--force",
 	           NULL);
-	assert_non_null(strstr(cli_server_call(1)->body, "\"force\":true"));
+	assert_non_null(strstr(cli_server_call(2)->body, "\"force\":true"));
 }
 
 static void a_plan_that_is_refused_says_why(void **state)
@@ -215,8 +237,8 @@ static void a_plan_that_is_refused_says_why(void **state)
 	               "1, \"refused\": true, \"forceable\": true, \"level\": \"red\", \"notes\": [\"the last one\"], "
 	               "\"changes\": []}}",
 	               0);
-	cli_expect(1, "\nRefused: the last one\n  Here that is --force.\n", "", "host", "drain", "v1/r1", "--plan",
-	           NULL);
+	cli_expect(1, "\nRefused: the last one\n  --force does it all the same.\n", "", "host", "drain", "v1/r1",
+	           "--plan", NULL);
 	cli_expect(1, "\"refused\": true", "", "--json", "host", "drain", "v1/r1", "--plan", NULL);
 }
 
@@ -227,10 +249,11 @@ static void wrong_usage_asks_nothing(void **state)
 	cli_expect(64, "", "did you mean status?", "stauts", NULL);
 	cli_expect(64, "", "which routes?", "shift", "--to", "v2", "--percent", "1", NULL);
 	cli_expect(64, "", "--all needs --from", "shift", "--all", "--to", "v2", "--percent", "1", NULL);
-	cli_expect(64, "", "--from goes with --all", "shift", "a.ch", "--from", "v1", "--to", "v2", "--percent", "1",
-	           NULL);
+	cli_expect(64, "", "--from and --to are both v1", "shift", "a.ch", "--from", "v1", "--to", "v1", "--percent",
+	           "1", NULL);
 	cli_expect(64, "", "are needed", "shift", "a.ch", "--to", "v2", NULL);
 	cli_expect(64, "", "expected 0 to 100", "shift", "a.ch", "--to", "v2", "--percent", "1.234", NULL);
+	cli_expect(64, "", "expected 0 to 100", "shift", "a.ch", "--to", "v2", "--percent", "%", NULL);
 	cli_expect(64, "", "or default", "route", "weight", "a.ch", "v1", "none", NULL);
 	cli_expect(64, "", "expected CLUSTER/HOST", "host", "drain", "r1", NULL);
 	cli_expect(64, "", "expected a duration", "host", "drain", "v1/r1", "--timeout", "soon", NULL);
@@ -275,6 +298,7 @@ int main(void)
 	    cmocka_unit_test_setup(without_a_token_the_way_to_one_is_told, setup),
 	    cmocka_unit_test_setup(a_changed_revision_is_told_with_what_changed, setup),
 	    cmocka_unit_test_setup(a_refused_plan_is_shown, setup),
+	    cmocka_unit_test_setup(refusals_name_commands, setup),
 	    cmocka_unit_test_setup(nobody_at_the_address, setup),
 	    cmocka_unit_test_setup(somebody_else_at_the_address, setup),
 	    cmocka_unit_test_setup(options_of_writes_are_sent, setup),

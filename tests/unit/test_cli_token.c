@@ -96,6 +96,10 @@ static void the_api_makes_tokens_too(void **state)
 	cli_result_free(&result);
 	assert_string_equal(cli_server_call(0)->body, "{\"name\":\"bob\",\"role\":\"viewer\"}");
 	cli_expect(0, "Token bob is removed", "", "token", "remove", "bob", NULL);
+	cli_server_reset();
+	cli_server_say("POST", "/api/v1/tokens?dry_run=true", 200, "{\"changed\": true, \"dry_run\": true}", 0);
+	cli_expect(0, "Token bob with role viewer would be made; nothing was done (--plan)\n", "", "token", "create",
+	           "bob", "--role", "viewer", "--plan", NULL);
 }
 
 static int start(void **state)

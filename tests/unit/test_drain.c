@@ -141,6 +141,28 @@ static void a_cluster_drains_as_a_whole(void **state)
 	assert_int_equal(ose1()->drain.since, 0);
 }
 
+static void router_hosts_of_a_cluster_that_is_closed_are_not_closed_once_more(void **state)
+{
+	uint32_t query;
+	connections(2);
+	drain_host(HOST_MODE_DISABLED, 0, true);
+	traffic_asked(MESSAGE_CONNECTIONS, 0, &query);
+	drain_cluster(CLUSTER_OFFLINE, 0, true);
+	const struct message *asked = traffic_asked(MESSAGE_CONNECTIONS, 1, &query);
+	assert_int_equal(asked->connections.host, SLOT_NONE);
+	for (unsigned i = 2; i < 4; i++) { /* again, a second after the other */
+		asked = traffic_asked(MESSAGE_CONNECTIONS, i, &query);
+		assert_int_equal(asked->connections.cluster, ose1()->index);
+		assert_int_equal(asked->connections.host, SLOT_NONE);
+	}
+	/* The cluster alone is active again: the router host still ends. */
+	drain_cluster(CLUSTER_ACTIVE, 0, false);
+	asked = traffic_asked(MESSAGE_CONNECTIONS, 4, &query);
+	assert_int_equal(asked->connections.host, traffic_host_slot("ose1", 0));
+	connections(0);
+	TRAFFIC_AWAIT(told("host_drained"));
+}
+
 static void restart(void)
 {
 	control_stop(&traffic.control);
@@ -183,6 +205,7 @@ int main(void)
 	    TEST(at_the_deadline_the_rest_is_closed),
 	    TEST(disabled_and_closed_at_once),
 	    TEST(a_cluster_drains_as_a_whole),
+	    TEST(router_hosts_of_a_cluster_that_is_closed_are_not_closed_once_more),
 	    TEST(deadlines_outlive_control),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "control/control_feed.h"
 #include "control/traffic/queries.h"
@@ -184,6 +185,32 @@ static void a_silent_worker_ends_the_question(void **state)
 	assert_int_equal(seen.records, 0);
 }
 
+/* The loop stands still, as in a long write. */
+static void stall(void)
+{
+	const struct timespec longer = {.tv_sec = QUERY_SILENCE_MS / 1000, .tv_nsec = 300000000};
+	nanosleep(&longer, NULL);
+}
+
+static void control_that_stood_still_does_not_call_workers_silent(void **state)
+{
+	uint32_t query;
+	ask(&(struct queries_filter){0}, &seen);
+	stall(); /* before the question has left */
+	traffic_asked(MESSAGE_CONNECTIONS, 0, &query);
+	traffic_end_query(0, query, 1, 0);
+	TRAFFIC_AWAIT(traffic.control.records.taken == 1);
+	stall();
+	ask(&(struct queries_filter){0}, &others[0]); /* comes first after it */
+	traffic_turns(60);
+	assert_int_equal(seen.ends, 0);
+	traffic_end_query(1, query, 1, 0);
+	TRAFFIC_AWAIT(seen.ends == 1);
+	assert_true(seen.result.complete);
+	assert_int_equal(seen.result.matched, 2);
+	assert_int_equal(others[0].ends, 0);
+}
+
 static void a_refusal_ends_the_question(void **state)
 {
 	uint32_t query;
@@ -294,6 +321,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(what_cannot_be_ends_at_once_but_not_inside_the_call, setup, teardown),
 	    cmocka_unit_test_setup_teardown(only_some_messages_are_with_the_workers_at_once, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_silent_worker_ends_the_question, setup, teardown),
+	    cmocka_unit_test_setup_teardown(control_that_stood_still_does_not_call_workers_silent, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_refusal_ends_the_question, setup, teardown),
 	    cmocka_unit_test_setup_teardown(the_end_of_the_dataplane_ends_all, setup, teardown),
 	    cmocka_unit_test_setup_teardown(too_many_questions_are_not_taken, setup, teardown),

@@ -366,6 +366,66 @@ static void only_what_fits_is_closed(void **state)
 	exchange_end(x);
 }
 
+/* Who gave the order has been told that it was not obeyed. */
+static void an_order_that_waited_while_the_worker_stood_still_is_refused(void **state)
+{
+	struct exchange *x = exchange_begin(state);
+	struct conn *c = conn_spliced(x, 40000);
+	x->now_us += 2500000;
+	tell(x, query_message(1, CONNECTIONS_CLOSE));
+	assert_int_equal(expect_end(x, 1, 0, 0)->refused, 1);
+	worker_tick(x->worker, x->now_us += 200);
+	pass_ms(x, 50);
+	tell(x, query_message(2, CONNECTIONS_CLOSE)); /* the next one in the ring */
+	assert_int_equal(expect_end(x, 2, 0, 0)->refused, 1);
+	tell(x, query_message(3, CONNECTIONS_LIST));
+	finish(x);
+	expect_listed(x, 3);
+	expect_end(x, 3, 1, 0);
+	expect_silence(x);
+	expect_state(c, FLOW_SPLICED);
+	pass_ms(x, 60);
+	tell(x, query_message(4, CONNECTIONS_CLOSE));
+	finish(x);
+	forget_sent(x);
+	assert_int_equal(expect_end(x, 4, 1, 1)->refused, 0);
+	expect_state(c, FLOW_FREE);
+	exchange_end(x);
+}
+
+static void an_order_that_was_begun_ends_when_the_worker_stood_still(void **state)
+{
+	struct exchange *x = exchange_begin(state);
+	for (unsigned i = 0; i < 100; i++)
+		conn_spliced(x, (uint16_t)(30000 + i));
+	tell(x, query_message(1, CONNECTIONS_LIST));
+	tell(x, query_message(2, CONNECTIONS_CLOSE));
+	tell(x, query_message(3, CONNECTIONS_CLOSE));
+	for (unsigned i = 0; i < 3; i++)
+		worker_tick(x->worker, x->now_us += 200);
+	uint64_t closed = x->worker->queries.list[1].walk.closed, rest = 100 - closed;
+	assert_in_range(closed, 1, 99);
+	forget_sent(x);
+	rest -= x->worker->queries.list[2].walk.closed;
+	x->record_read = x->record_count;
+	worker_tick(x->worker, x->now_us += 1500000);
+	assert_int_equal(x->worker->queries.count, 1);
+	const struct record *record = expect_record(x, RECORD_QUERY_END);
+	assert_int_equal(record->query, 3);
+	assert_int_equal(record->end.refused, 1);
+	assert_int_equal(expect_end(x, 2, closed, closed)->refused, 1);
+	finish(x);
+	expect_silence(x);
+	x->record_read = x->record_count;
+	pass_ms(x, 200);
+	tell(x, query_message(4, CONNECTIONS_LIST));
+	finish(x);
+	for (unsigned i = 0; i < rest; i++)
+		expect_listed(x, 4);
+	expect_end(x, 4, rest, 0);
+	exchange_end(x);
+}
+
 /* ---- steps ---- */
 
 static void a_step_looks_at_a_part_of_the_flows(void **state)
@@ -405,7 +465,7 @@ static void a_step_tells_and_closes_less(void **state)
 		most = x->sent_count > most ? x->sent_count : most;
 		forget_sent(x);
 	}
-	assert_in_range(most, 40, 64); /* two each */
+	assert_in_range(most, 24, 32); /* two each */
 	expect_count(x, counter_ended_closed, 300);
 	exchange_end(x);
 }
@@ -544,6 +604,8 @@ int main(void)
 	    TEST(young_ones_are_reset_on_their_side),
 	    TEST(what_has_ended_is_left_alone),
 	    TEST(only_what_fits_is_closed),
+	    TEST(an_order_that_waited_while_the_worker_stood_still_is_refused),
+	    TEST(an_order_that_was_begun_ends_when_the_worker_stood_still),
 	    TEST(a_step_looks_at_a_part_of_the_flows),
 	    TEST(a_step_tells_and_closes_less),
 	    TEST(a_full_ring_is_waited_for),

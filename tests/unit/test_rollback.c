@@ -55,6 +55,25 @@ static void read_again(json_t *array, uint64_t clusters)
 	json_decref(object);
 }
 
+/* The array that is saved; NULL: nothing. */
+static json_t *saved(void)
+{
+	struct json_text text = {0};
+	struct rollback_gathered gathered = {0};
+	for (const struct name *name = names_next(&names, NULL); name; name = names_next(&names, name))
+		rollback_gather(&gathered, name);
+	json_text_put(&text, "{\"first\":1");
+	rollback_write(&text, &gathered);
+	rollback_forget_gathered(&gathered);
+	json_text_put(&text, "}");
+	json_t *object = json_loadb(text.bytes, text.len, JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(object);
+	json_t *array = json_incref(json_object_get(object, "rollbacks"));
+	json_decref(object);
+	json_text_free(&text);
+	return array;
+}
+
 static void saved_and_read(void **state)
 {
 	const struct actor anna = {"anna@192.0.2.1", "CHG1"}, otto = {"otto@192.0.2.2", NULL};
@@ -67,7 +86,7 @@ static void saved_and_read(void **state)
 	change = rollback_change_create(4, 1600000000000, &otto);
 	old->rollback = rollback_make(old, change);
 	rollback_change_release(change);
-	json_t *array = rollback_write(&names);
+	json_t *array = saved();
 	assert_int_equal(json_array_size(array), 2);
 	read_again(array, 3);
 	const struct rollback *rollback = find(&again, "app.ch", false)->rollback;
@@ -87,9 +106,31 @@ static void saved_and_read(void **state)
 static void nothing_to_save(void **state)
 {
 	add("app.ch", 1, 2, false);
-	assert_null(rollback_write(&names));
+	assert_null(saved());
 	read_again(NULL, 3);
 	assert_int_equal(again.total, 0);
+}
+
+/* Saving leaves nothing behind: the second time says the same. */
+static void saved_twice(void **state)
+{
+	const struct actor odd = {"\xff\"anna\"", "a \"reason\""};
+	struct rollback_change *change = rollback_change_create(5, 1, &odd);
+	for (unsigned i = 0; i < 3; i++) {
+		static const char *const texts[] = {"a.ch", "b.ch", "*.c.ch"};
+		struct name *name = add(texts[i], (int)i, -1, false);
+		name->rollback = rollback_make(name, change);
+	}
+	rollback_change_release(change);
+	json_t *first = saved(), *second = saved();
+	assert_true(json_equal(first, second));
+	assert_int_equal(json_array_size(first), 1);
+	const json_t *only = json_array_get(first, 0);
+	assert_int_equal(json_object_size(json_object_get(only, "routes")), 3);
+	assert_string_equal(json_string_value(json_object_get(only, "by")), "?\"anna\"");
+	assert_string_equal(json_string_value(json_object_get(only, "reason")), "a \"reason\"");
+	json_decref(first);
+	json_decref(second);
 }
 
 static void a_cluster_that_is_gone(void **state)
@@ -99,7 +140,7 @@ static void a_cluster_that_is_gone(void **state)
 	struct rollback_change *change = rollback_change_create(5, 1, &anna);
 	app->rollback = rollback_make(app, change);
 	rollback_change_release(change);
-	read_again(rollback_write(&names), 2); /* cluster 1 alone is there */
+	read_again(saved(), 2); /* cluster 1 alone is there */
 	assert_int_equal(find(&again, "app.ch", false)->rollback->count, 1);
 	assert_entry(find(&again, "app.ch", false)->rollback, 0, 1, 200, false);
 	rollback_forget_cluster(app, 0);
@@ -133,6 +174,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_teardown(saved_and_read, teardown),
+	    cmocka_unit_test_teardown(saved_twice, teardown),
 	    cmocka_unit_test_teardown(nothing_to_save, teardown),
 	    cmocka_unit_test_teardown(a_cluster_that_is_gone, teardown),
 	    cmocka_unit_test_teardown(wrong_ones_are_left_out, teardown),

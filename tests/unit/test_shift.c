@@ -30,11 +30,19 @@ static int setup(void **state)
 	return 0;
 }
 
-static void make(const char *route, const char *to, uint16_t percent)
+/* `from` NULL: of all others. */
+static void make_from(const char *route, const char *from, const char *to, uint16_t percent)
 {
 	static struct share_view view;
-	share_view_make(&view, &fixture_control.state);
-	shift_plan_make(&plan, &view, fixture_route(route), state_cluster(&fixture_control.state, to), percent);
+	const struct state *state = &fixture_control.state;
+	share_view_make(&view, state);
+	shift_plan_make(&plan, &view, fixture_route(route), state_cluster(state, to),
+	                from ? state_cluster(state, from) : NULL, percent);
+}
+
+static void make(const char *route, const char *to, uint16_t percent)
+{
+	make_from(route, NULL, to, percent);
 }
 
 static void assert_weights(int32_t first, int32_t second, int32_t third)
@@ -70,6 +78,72 @@ static void the_others_share_the_rest(void **state)
 	assert_weights(0, HUNDREDTHS_ALL, 0);
 	make("app.ch", "ose2", 3333);
 	assert_weights(6667, 3333, 0);
+}
+
+static void override_on(const char *cluster, uint16_t weight)
+{
+	struct pair *pair = fixture_pair("app.ch", cluster);
+	pair->overridden = true;
+	pair->override = weight;
+}
+
+static void from_one_cluster(void **state)
+{
+	make_from("app.ch", "ose1", "ose3", 5000);
+	assert_weights(4000, 1000, 5000);
+	assert_found(SHIFT_GREEN, "");
+	make_from("app.ch", "ose1", "ose3", 9000);
+	assert_weights(0, 1000, 9000);
+	make_from("app.ch", "ose2", "ose1", 9500);
+	assert_weights(9500, 500, 0);
+	make_from("app.ch", "ose1", "ose2", 400); /* less than it has: the other one takes it */
+	assert_weights(9600, 400, 0);
+	override_on("ose1", 3); /* weights that are no percentages */
+	override_on("ose2", 1);
+	make_from("app.ch", "ose1", "ose3", 2500);
+	assert_weights(5000, 2500, 2500);
+}
+
+static void too_little_to_give(void **state)
+{
+	make_from("app.ch", "ose1", "ose3", 9001);
+	assert_true(plan.possible); /* with force, as much as there is */
+	assert_found(SHIFT_RED, "cluster ose1 has only 90 % to give: cluster ose3 would get 90 % instead of 90.01 %");
+	assert_weights(0, 1000, 9000);
+	make_from("app.ch", "ose3", "ose1", HUNDREDTHS_ALL);
+	assert_false(plan.possible);
+	assert_found(SHIFT_RED, "cluster ose3 has no share of it to give");
+	make_from("only.ch", "ose2", "ose1", 1000);
+	assert_found(SHIFT_RED, "cluster ose2 does not have this route");
+	assert_false(plan.possible);
+}
+
+/* The cluster has nothing, and is to get what the other one loses. */
+static void back_to_one_cluster(void **state)
+{
+	make_from("app.ch", "ose3", "ose1", 8000);
+	assert_weights(8000, 1000, 1000);
+	fixture_pair("app.ch", "ose3")->weight_given = false;
+	fixture_pair("app.ch", "ose3")->parked = true;
+	make_from("app.ch", "ose3", "ose1", 8000);
+	assert_weights(8000, 1000, 1000);
+	assert_found(SHIFT_YELLOW, "parked on cluster ose3: the shift ends that");
+	make_from("app.ch", "ose3", "ose1", 9000); /* nothing to take: it stays parked */
+	assert_weights(9000, 1000, -1);
+	fixture_health("ose3", HEALTH_DOWN);
+	make_from("app.ch", "ose3", "ose1", 8000);
+	assert_false(plan.possible);
+	assert_found(SHIFT_RED, "cluster ose3 has no share of it, and cannot take one");
+}
+
+/* Nobody serves it: there is nothing to give and nothing to keep. */
+static void from_one_when_nobody_has_a_share(void **state)
+{
+	override_on("ose1", 0);
+	override_on("ose2", 0);
+	make_from("app.ch", "ose1", "ose3", HUNDREDTHS_ALL);
+	assert_true(plan.possible);
+	assert_weights(0, 0, HUNDREDTHS_ALL);
 }
 
 static void random_weights(void **state)
@@ -266,6 +340,10 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 	    TEST(the_others_share_the_rest),
+	    TEST(from_one_cluster),
+	    TEST(too_little_to_give),
+	    TEST(back_to_one_cluster),
+	    TEST(from_one_when_nobody_has_a_share),
 	    TEST(random_weights),
 	    TEST(only_the_target_grows),
 	    TEST(nowhere_to_go),

@@ -27,6 +27,23 @@ static struct reader open_reader(json_t *object, struct json_faults *faults)
 	return reader;
 }
 
+/* What is saved of a cluster. */
+static json_t *saved(uint16_t cluster)
+{
+	struct state_facts facts = {0};
+	struct json_text text = {0};
+	state_facts_gather(&facts, &names);
+	json_text_put(&text, "{\"index\":0");
+	state_facts_write_overrides(&text, &facts, cluster);
+	state_facts_write_parked(&text, &facts, cluster);
+	json_text_put(&text, "}");
+	json_t *object = json_loadb(text.bytes, text.len, JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(object);
+	json_text_free(&text);
+	state_facts_free(&facts);
+	return object;
+}
+
 static void override(const char *text, uint16_t cluster, int weight)
 {
 	struct hostname host;
@@ -49,11 +66,10 @@ static int override_of(const struct names *of, const char *text, uint16_t cluste
 static void overrides(void **state)
 {
 	struct json_faults faults = {0};
-	json_t *object = json_object();
 	override("app.ch", 2, 3025);
 	override("*.wild.ch", 2, 0);
 	override("other.ch", 3, 1);
-	state_facts_write_overrides(object, &names, 2);
+	json_t *object = saved(2);
 	assert_int_equal(json_object_size(json_object_get(object, "overrides")), 2);
 	struct reader reader = open_reader(object, &faults);
 	state_facts_read_overrides(&reader, &again, 5);
@@ -64,15 +80,42 @@ static void overrides(void **state)
 	json_decref(object);
 }
 
+static struct pair *serve(struct names *in, const char *text, uint16_t cluster)
+{
+	struct hostname host;
+	bool wildcard;
+	assert_true(name_parse(text, &host, &wildcard));
+	struct name *name = names_add(in, &host, wildcard);
+	struct pair *pair = names_pair_add(in, name, cluster);
+	names_pair_set_present(in, name, pair, true);
+	return pair;
+}
+
+static void parked_routes(void **state)
+{
+	struct json_faults faults = {0};
+	serve(&names, "app.ch", 2)->parked = true;
+	serve(&names, "*.wild.ch", 2)->parked = true;
+	serve(&names, "free.ch", 2);
+	serve(&names, "other.ch", 3)->parked = true;
+	json_t *object = saved(2);
+	assert_int_equal(json_array_size(json_object_get(object, "parked")), 2);
+	struct pair *app = serve(&again, "app.ch", 5), *wild = serve(&again, "*.wild.ch", 5);
+	struct pair *free = serve(&again, "free.ch", 5);
+	struct reader reader = open_reader(object, &faults);
+	state_facts_read_parked(&reader, &again, 5);
+	assert_true(app->parked && wild->parked && !free->parked);
+	json_decref(object);
+}
+
 static void nothing_to_say(void **state)
 {
-	json_t *object = json_object();
 	struct cluster_spec *spec = fixture_cluster(FIXTURE_OSE1);
 	override("app.ch", 2, 30);
 	override("app.ch", 2, -1);
-	state_facts_write_overrides(object, &names, 2);
+	json_t *object = saved(2);
 	state_facts_write_held(object, spec);
-	assert_int_equal(json_object_size(object), 0);
+	assert_int_equal(json_object_size(object), 1);
 	json_decref(object);
 	cluster_free(spec);
 }
@@ -124,6 +167,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_teardown(overrides, teardown),
+	    cmocka_unit_test_teardown(parked_routes, teardown),
 	    cmocka_unit_test_teardown(nothing_to_say, teardown),
 	    cmocka_unit_test_teardown(wrong_overrides_are_left_out, teardown),
 	    cmocka_unit_test_teardown(held_parts_of_a_push, teardown),

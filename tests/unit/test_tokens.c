@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "control/api/tokens.h"
@@ -149,6 +150,25 @@ static void the_file(void **state)
 	tokens_free(&again);
 }
 
+static unsigned directories_synced;
+
+/* In place of the library's. */
+int fsync(int fd)
+{
+	struct stat status;
+	directories_synced += fstat(fd, &status) == 0 && S_ISDIR(status.st_mode);
+	return (int)syscall(SYS_fsync, fd);
+}
+
+static void the_disk_has_it(void **state)
+{
+	struct tokens tokens = {0};
+	char why[TOKENS_TEXT_MAX];
+	directories_synced = 0;
+	assert_true(tokens_write(path, &tokens, why));
+	assert_int_equal(directories_synced, 1);
+}
+
 static void what_others_may_write_is_not_believed(void **state)
 {
 	struct tokens tokens = {0};
@@ -214,6 +234,7 @@ int main(void)
 	    cmocka_unit_test(makes_and_finds),
 	    cmocka_unit_test(there_is_a_limit),
 	    cmocka_unit_test(the_file),
+	    cmocka_unit_test(the_disk_has_it),
 	    cmocka_unit_test(what_others_may_write_is_not_believed),
 	    cmocka_unit_test(writing_fails_with_a_reason),
 	    cmocka_unit_test(one_writer_at_a_time),

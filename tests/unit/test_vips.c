@@ -1,10 +1,12 @@
-/* vips: numbers that stay, pairs that close and open again, and the end of the table. */
+/* vips: numbers that stay, pairs that close and open again, the end of the table, and readers while it
+ * changes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
 #include <arpa/inet.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -81,12 +83,59 @@ static void a_full_table_changes_nothing(void **state)
 	assert_memory_equal(&vips, &kept, sizeof(vips));
 }
 
+static struct vip_table shown;
+
+static void *publish_all(void *context)
+{
+	struct vip_table next = {0};
+	for (unsigned i = 0; i < VIPS_MAX; i++) {
+		struct config config = {0};
+		for (unsigned l = 0; l < 2; l++)
+			add(&config, l == 0 ? "198.51.100.10" : "198.51.100.11", (uint16_t)(1000 + i / 2),
+			    LISTENER_HTTP);
+		assert_true(vips_update(&next, &config));
+		vips_publish(&shown, &next);
+	}
+	return context;
+}
+
+static void a_reader_sees_whole_pairs(void **state)
+{
+	pthread_t writer;
+	struct address first = ip("198.51.100.10");
+	assert_int_equal(pthread_create(&writer, NULL, publish_all, NULL), 0);
+	for (uint16_t port = 1000; port < 1000 + VIPS_MAX / 2; port++) {
+		int found = -1;
+		while (found < 0)
+			found = vips_find(&shown, &first, port);
+		assert_int_equal(found, (port - 1000) * 2);
+		assert_int_equal(vips_find(&shown, &first, 1000), 0);
+	}
+	assert_int_equal(pthread_join(writer, NULL), 0);
+	assert_int_equal(shown.count, VIPS_MAX);
+}
+
+static void what_is_published_is_what_was_updated(void **state)
+{
+	struct config before = {0}, after = {0};
+	struct vip_table table = {0}, next;
+	add(&before, "198.51.100.10", 80, LISTENER_HTTP);
+	add(&before, "198.51.100.10", 443, LISTENER_TLS);
+	assert_true(vips_update(&table, &before));
+	add(&after, "198.51.100.12", 80, LISTENER_HTTP);
+	add(&after, "198.51.100.10", 80, LISTENER_TLS);
+	next = table;
+	assert_true(vips_update(&next, &after));
+	vips_publish(&table, &next);
+	assert_memory_equal(&table, &next, sizeof(table));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(numbers_follow_the_configuration),
-	    cmocka_unit_test(numbers_stay),
-	    cmocka_unit_test(a_full_table_changes_nothing),
+	    cmocka_unit_test(numbers_follow_the_configuration), cmocka_unit_test(numbers_stay),
+	    cmocka_unit_test(a_full_table_changes_nothing),     cmocka_unit_test(what_is_published_is_what_was_updated),
+	    cmocka_unit_test(a_reader_sees_whole_pairs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

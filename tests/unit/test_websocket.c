@@ -216,6 +216,11 @@ static void texts_both_ways(void **state)
 		turn(&peer);
 	assert_string_equal(seen.text, "hello");
 	assert_memory_equal(peer.received, "\x81\x05hello", 7);
+	peer.len = 0;
+	send_text(&peer, "");
+	while (peer.len < 2)
+		turn(&peer);
+	assert_memory_equal(peer.received, "\x81\x00", 2);
 	/* In two fragments, with a ping between them, byte by byte. */
 	uint8_t bytes[100];
 	size_t len = make_frame(bytes, 0x01, "ab", 2);
@@ -297,6 +302,36 @@ static void too_many_messages(void **state)
 		send_text(&peer, "again");
 	assert_good_bye(&peer, 1008);
 	assert_int_equal(seen.messages, WEBSOCKET_RATE_MAX);
+}
+
+static void pings_count_as_messages(void **state)
+{
+	static const uint8_t pong[] = {0x8a, 0};
+	for (int i = 0; i < WEBSOCKET_RATE_MAX - 1; i++)
+		send_frame(&peer, 0x89, "", 0);
+	send_text(&peer, "the last one");
+	for (int i = 0; seen.messages == 0 || peer.len < (WEBSOCKET_RATE_MAX - 1) * sizeof(pong); i++) {
+		assert_true(i < 5000);
+		turn(&peer);
+	}
+	for (size_t at = 0; at < peer.len; at += sizeof(pong))
+		assert_memory_equal(peer.received + at, pong, sizeof(pong));
+	peer.len = 0;
+	/* More than there may be in two seconds. */
+	for (int i = 0; i < 3 * WEBSOCKET_RATE_MAX; i++)
+		send_frame(&peer, i % 2 ? 0x89 : 0x8a, "", 0);
+	for (size_t at = 0;; at += sizeof(pong)) {
+		for (int i = 0; peer.len < at + sizeof(pong); i++) {
+			assert_true(i < 1000);
+			turn(&peer);
+		}
+		if (peer.received[at] == 0x88) {
+			memmove(peer.received, peer.received + at, peer.len -= at);
+			break;
+		}
+	}
+	assert_good_bye(&peer, 1008);
+	assert_int_equal(seen.messages, 1);
 }
 
 static void one_text_for_many(void **state)
@@ -472,6 +507,7 @@ int main(void)
 	    TEST(broken_frames),
 	    TEST(no_utf8),
 	    TEST(too_many_messages),
+	    TEST(pings_count_as_messages),
 	    TEST(one_text_for_many),
 	    TEST(who_reads_too_slowly_is_closed),
 	    TEST(the_first_message_may_be_long),
