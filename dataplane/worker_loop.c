@@ -25,6 +25,7 @@
 
 #include "common/log.h"
 #include "common/record.h"
+#include "dataplane/tsc_clock.h"
 #include "dataplane/worker.h"
 
 enum {
@@ -39,13 +40,8 @@ enum {
 	ASK_RING_COUNT = 4096,
 	ASKS_PER_SECOND = 1000,
 	US_PER_SECOND = 1000000,
+	LOOK_TICKS_MAX = 100000, /* some 30 us */
 	LOOP_QUEUES_MAX = PORTS_MAX * PORT_QUEUES_MAX,
-};
-
-/* Monotonic microseconds from the TSC. */
-struct clock {
-	uint64_t tsc, us;     /* the same moment */
-	uint64_t us_per_tick; /* times 2^32 */
 };
 
 struct input {
@@ -70,7 +66,7 @@ struct worker_loop {
 	unsigned index;
 	struct rte_mempool *pool;
 	struct rte_ring *messages, *events, *records, *asks;
-	struct clock clock;
+	struct tsc_clock clock;
 
 	unsigned input_count, output_count;
 	struct input *inputs;
@@ -101,20 +97,20 @@ struct worker_loops {
 
 /* ---- time ---- */
 
-static struct clock clock_start(void)
+static uint64_t monotonic_us(void)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (struct clock){
-	    .tsc = rte_rdtsc(),
-	    .us = (uint64_t)now.tv_sec * US_PER_SECOND + (uint64_t)now.tv_nsec / 1000,
-	    .us_per_tick = ((uint64_t)US_PER_SECOND << 32) / rte_get_tsc_hz(),
-	};
+	return (uint64_t)now.tv_sec * US_PER_SECOND + (uint64_t)now.tv_nsec / 1000;
 }
 
-static inline uint64_t clock_us(const struct clock *clock, uint64_t tsc)
+/* Returns the TSC. If we were interrupted between the two looks, the next turn looks again. */
+static uint64_t clock_follow(struct tsc_clock *clock)
 {
-	return clock->us + (uint64_t)(((unsigned __int128)(tsc - clock->tsc) * clock->us_per_tick) >> 32);
+	uint64_t before = rte_rdtsc(), us = monotonic_us(), after = rte_rdtsc();
+	if (after - before <= LOOK_TICKS_MAX)
+		tsc_clock_follow(clock, after, us);
+	return after;
 }
 
 /* ---- out ---- */
@@ -395,7 +391,9 @@ static int run(void *argument)
 	prctl(PR_SET_TIMERSLACK, 1UL); /* 50 us are 50 us */
 	for (;;) {
 		enum order order = atomic_load_explicit(&loop->all->order, memory_order_relaxed);
-		loop->now_us = clock_us(&loop->clock, tsc);
+		loop->now_us = tsc_clock_us(&loop->clock, tsc);
+		if (unlikely(loop->now_us >= loop->clock.followed_us + US_PER_SECOND))
+			tsc = clock_follow(&loop->clock);
 		if (unlikely(order != loop->obeyed_before))
 			obey(loop, order);
 		const struct running *wanted = atomic_load_explicit(&loop->all->running, memory_order_acquire);
@@ -499,7 +497,7 @@ static bool make_worker(struct worker_loop *loop, const struct worker_params *co
 {
 	struct worker_params params = *common;
 	params.index = loop->index;
-	params.now_us = clock_us(&loop->clock, rte_rdtsc());
+	params.now_us = tsc_clock_us(&loop->clock, rte_rdtsc());
 	params.io = (struct worker_io){
 	    .context = loop,
 	    .alloc = io_alloc,
@@ -523,8 +521,9 @@ static bool fill(struct worker_loops *loops)
 	    .shared = params->zone->shared,
 	    .l3 = params->l3,
 	};
-	struct clock clock = clock_start();
+	struct tsc_clock clock;
 
+	tsc_clock_start(&clock, rte_rdtsc(), monotonic_us(), rte_get_tsc_hz());
 	if (getrandom(&common.cookie_secret, sizeof(common.cookie_secret), 0) != sizeof(common.cookie_secret))
 		return false;
 	for (unsigned i = 0; i < loops->count; i++) {
