@@ -12,6 +12,7 @@
 #include "control/api/admin_listen.h"
 #include "control/api/api.h"
 #include "control/control.h"
+#include "control/observe/tell.h"
 #include "control/api/tls.h"
 #include "control/api/tls_pump.h"
 
@@ -87,9 +88,9 @@ static void tell_of_stranger(struct admin_front *front, const struct address *pe
 	if (front->told_at != 0 && now - front->told_at < TELL_MS)
 		return;
 	log_warning(
-	    "admin API: %u connections closed at once, the last one from %s, which is neither in admin.allow_from or "
+	    "admin API: %u connection%s closed at once, the last one from %s, which is neither in admin.allow_from or "
 	    "admin.metrics_from of the configuration file nor in push_from of a cluster",
-	    front->strangers, address_format(peer, text));
+	    front->strangers, plural(front->strangers), address_format(peer, text));
 	front->told_at = now;
 	front->strangers = 0;
 }

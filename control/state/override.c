@@ -18,6 +18,7 @@ enum { NO_PAIR = -2 };
 /* What is to be put back if it cannot be saved. */
 struct before {
 	int32_t weight;            /* of one override; NO_PAIR */
+	bool parks;                /* the pair was not parked and is now */
 	struct rollback *rollback; /* of its name; only with the first override of a name */
 };
 
@@ -97,6 +98,37 @@ static void take_back(struct state *state, const struct override *list, size_t r
 	name->rollback = before[0].rollback;
 }
 
+/* Parks again what a rollback says, in the files of watched clusters too, and that before the state file: parking that
+ * is lost would move users. False: control->state_file says why. */
+static bool park(struct control *control, const struct override *list, size_t count, struct before *before)
+{
+	bool concerned[CLUSTERS_MAX] = {false};
+	for (size_t i = 0; i < count; i++) {
+		struct pair *pair = names_pair(list[i].name, list[i].cluster);
+		before[i].parks =
+		    list[i].parks && pair && !pair->overridden && pair->present && !pair->weight_given && !pair->parked;
+		if (!before[i].parks)
+			continue;
+		pair->parked = true;
+		concerned[list[i].cluster] = true;
+	}
+	for (unsigned i = 0; i < CLUSTERS_MAX; i++)
+		if (concerned[i] && control->state.clusters[i]->spec->source == SOURCE_WATCH &&
+		    !watchers_save_now(control, &control->state, control->state.clusters[i], control->state_file.why))
+			return false;
+	return true;
+}
+
+static void unpark(struct state *state, const struct override *list, size_t count, const struct before *before)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!before[i].parks)
+			continue;
+		names_pair(list[i].name, list[i].cluster)->parked = false;
+		state->clusters[list[i].cluster]->unsaved = true;
+	}
+}
+
 /* What follows from the overrides of one route, now that they are saved. */
 static void settle(struct state *state, const struct override *list, size_t run)
 {
@@ -108,8 +140,6 @@ static void settle(struct state *state, const struct override *list, size_t run)
 		bool parked = pair->parked;
 		if (pair->overridden)
 			pair->parked = false; /* for good, but for a rollback */
-		else if (list[i].parks && pair->present && !pair->weight_given)
-			pair->parked = true;
 		state->clusters[pair->cluster]->unsaved |= pair->parked != parked;
 		if (!pair->overridden && !pair->present)
 			names_pair_remove(&state->names, name, list[i].cluster);
@@ -132,7 +162,9 @@ static bool set_all(struct control *control, const struct override *list, size_t
 		run = run_of(list + i, count - i);
 		set_route(&control->state.names, list + i, run, before + i, change);
 	}
-	bool saved = control_save_in_place(control);
+	bool saved = park(control, list, count, before) && control_save_in_place(control);
+	if (!saved)
+		unpark(&control->state, list, count, before);
 	for (size_t i = 0, run; i < count; i += run) {
 		run = run_of(list + i, count - i);
 		(saved ? finish : take_back)(&control->state, list + i, run, before + i);

@@ -177,8 +177,8 @@ class Watched:
         assert done[0] in (200, 202, 204), done
 
     def set_cluster(self, cluster: str, **values: Any) -> None:
-        """PATCH of state, new_routes, default_weight."""
-        done = self.rig.api("PATCH", f"/api/v1/clusters/{cluster}", values)
+        """PATCH of state, new_routes, default_weight, also where routes are left without any cluster."""
+        done = self.rig.api("PATCH", f"/api/v1/clusters/{cluster}?force=true", values)
         assert done[0] in (200, 204), done
 
 

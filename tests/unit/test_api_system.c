@@ -219,6 +219,21 @@ static void a_watched_cluster_keeps_what_its_api_shows(void **state)
 	assert_int_equal(weight_on("b.ch", "ose9"), 0);
 }
 
+/* The cluster's own file is not saved at each change, but before this one is answered: after a kill the newcomer would
+ * serve with its default weight. */
+static void a_rollback_that_parks_is_kept_at_once(void **state)
+{
+	put_watched("ose9", "");
+	show("ose9", ROUTE("app1.ch", ", \"parked\": true"));
+	fixture_written(true, "PUT", "/api/v1/routes/app1.ch/clusters/ose9/weight", "{'weight': 1}");
+	fixture_control.watchers.list[state_cluster(now(), "ose9")->index].save_at = UINT64_MAX;
+	fixture_written(true, "POST", "/api/v1/routes/app1.ch/rollback", NULL);
+	assert_int_equal(weight_on("app1.ch", "ose9"), 0);
+	assert_false(state_cluster(now(), "ose9")->unsaved);
+	fixture_restart();
+	assert_int_equal(weight_on("app1.ch", "ose9"), 0);
+}
+
 static void a_removed_watched_cluster_comes_back_whole(void **state)
 {
 	put_watched("ose9", "");
@@ -399,6 +414,7 @@ int main(void)
 	    TEST(only_so_many),
 	    TEST(wrong_calls),
 	    TEST(a_watched_cluster_keeps_what_its_api_shows),
+	    TEST(a_rollback_that_parks_is_kept_at_once),
 	    TEST(a_removed_watched_cluster_comes_back_whole),
 	    TEST(a_backup_makes_an_empty_appliance_the_same),
 	    TEST(a_fresh_appliance_with_its_configuration),

@@ -94,6 +94,8 @@ static void what_was_parked_is_parked_again(void **state)
 	assert_int_equal(now("app1.ch", "ose2"), -1);
 	const struct cluster *cluster = state_cluster(&fixture_control.state, "ose2");
 	assert_int_equal(weight_of(cluster->spec, fixture_pair("app1.ch", "ose2")).value, 0);
+	fixture_restart();
+	assert_true(fixture_pair("app1.ch", "ose2")->parked);
 }
 
 static void the_cluster_is_gone_meanwhile(void **state)
