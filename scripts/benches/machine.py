@@ -106,5 +106,5 @@ def describe() -> str:
     """The machine in some words."""
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         model = next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), "unknown CPU")
-    return (f"{os.cpu_count()} cores of {model}, Linux {os.uname().release}, a system call takes "
+    return (f"{os.cpu_count()} cores of {model}, Linux {os.uname().release.partition('-')[0]}, a system call takes "
             f"{system_call_ns():.0f} ns")

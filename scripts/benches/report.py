@@ -79,8 +79,8 @@ def _notes(cells: list[Cell], slices: list[Slice]) -> list[str]:
         "request sent: the time to connect is only in the rate.",
         f"{machine.describe()}. wrk and nginx, the same for every row, share one core, which with 100 clients was at "
         f"least {busy:.0%} busy; what is between them runs on the other core. {disturbed} of {len(slices)} slices were "
-        "disturbed by changes of the clock or by other programs and left out, except in "
-        f"{noisy} of {len(cells)} rows, where every slice was.",
+        "disturbed by changes of the clock or by other programs and left out"
+        f"{f', except in {noisy} of {len(cells)} rows, where every slice was' if noisy else ''}.",
         "direct is the kernel's forwarding, all of it on the first core. testpmd io (forwards without looking) and "
         "pointsman poll AF_XDP sockets in copy mode; HAProxy and nginx use the kernel's TCP.",
         "pointsman and HAProxy read the Host field and choose by it. nginx stream cannot: ssl_preread finds no TLS in "
