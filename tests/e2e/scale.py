@@ -6,7 +6,7 @@ FACTOR: dict[str, dict[str, float]] = {
     "weighted_connections": {"short": 900, "long": 9_000},
     "transfer_bytes": {"short": 100_000_000, "long": 200_000_000},
     "kept_alive_connections": {"short": 200, "long": 200},
-    "kept_alive_seconds": {"short": 20, "long": 120},
+    "kept_alive_seconds": {"short": 10, "long": 120},
     "one_request_connections": {"short": 20_000, "long": 200_000},
     "calls_from_router_hosts": {"short": 100, "long": 1_000},
     "cluster_puts": {"short": 200, "long": 1_000},

@@ -9,7 +9,6 @@ import json
 import re
 import signal
 import sys
-import time
 from typing import Any, Callable
 
 sys.path.append("/usr/lib/python3/dist-packages")  # Debian's python3-prometheus-client, whichever python3 runs this
@@ -27,7 +26,7 @@ SENT = 120
 POINTS = 120
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 PAGES = 100
-PAGES_SECONDS = 10
+PAGES_SECONDS = 6
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -327,25 +326,13 @@ def test_stream(rig: Rig) -> None:
 
 
 def test_many_pages(rig: Rig) -> None:
-    """A hundred pages and a scrape each second cost control little, and no page misses a second."""
+    """A hundred pages and a scrape each second: no page misses a second. (What it costs: scripts/bench pages.)"""
     rig.start()
     await_sampled(rig)
     with contextlib.ExitStack() as stack:
-        def cost() -> float:
-            return total(scrape(), "pointsman_control_cpu_seconds_total")
-        before, began = cost(), time.monotonic()
-        for _ in range(PAGES_SECONDS):
-            await_second(rig)
-        alone = (cost() - before) / (time.monotonic() - began)
         pages = [stack.enter_context(Stream()) for _ in range(PAGES)]
-        assert total(scrape(), "pointsman_page_clients") == PAGES
         first = [page.wait("tick")["at"] for page in pages]
-        before, began = cost(), time.monotonic()
-        for _ in range(PAGES_SECONDS):
-            await_second(rig)
-        busy = (cost() - before) / (time.monotonic() - began)
-        for page, at in zip(pages, first):
-            for step in range(1, PAGES_SECONDS):
+        for step in range(1, PAGES_SECONDS):
+            for page, at in zip(pages, first):
                 assert page.wait("tick", lambda one, at=at: one["at"] > at)["at"] == at + 1000 * step
-    print(f"control's CPU: {alone * 100:.1f} % of a core alone, {busy * 100:.1f} % with {PAGES} pages")
-    assert busy - alone < 0.2, "a hundred pages cost more than a fifth of a core"
+            assert total(scrape(), "pointsman_page_clients") == PAGES

@@ -104,10 +104,17 @@ static void every_field_of_a_route(void **unused)
 
 static void every_field_of_a_host(void **unused)
 {
-	struct host_spec *hosts = calloc(2, sizeof(*hosts));
-	hosts[0] = (struct host_spec){.name = "w1", .http_port = 80, .https_port = 443, .check_port = 1937, .pods = 2};
+	struct host_spec *hosts = calloc(2, sizeof(*hosts)); /* zero between the fields too: all bytes are compared */
+	memcpy(hosts[0].name, "w1", 3);
+	hosts[0].http_port = 80;
+	hosts[0].https_port = 443;
+	hosts[0].check_port = 1937;
+	hosts[0].pods = 2;
 	hosts[0].state = HOST_DRAINING;
-	hosts[1] = (struct host_spec){.name = "w2", .https_port = 8443, .hold = {HOLD_ALL, 5, 0}};
+	memcpy(hosts[1].name, "w2", 3);
+	hosts[1].https_port = 8443;
+	hosts[1].hold.reason = HOLD_ALL;
+	hosts[1].hold.since = 5;
 	address_parse("192.0.2.1", &hosts[0].address);
 	address_parse("192.0.2.2", &hosts[1].address);
 	hosts[0].id = cluster_host_id("a", &hosts[0]);
