@@ -13,7 +13,7 @@ PACKAGES_BUILD=(gcc libc6-dev meson ninja-build pkg-config clang llvm libdpdk-de
 	libmicrohttpd-dev libgnutls28-dev libwslay-dev libjs-chart.js libcurl4-openssl-dev libmnl-dev libcmocka-dev zlib1g-dev)
 PACKAGES_DEMO=(python3 iproute2 ethtool procps util-linux curl openssl haproxy nginx-light)
 PACKAGES_TEST=(libclang-rt-dev nftables wrk dpdk-dev chromium chromium-driver python3-jsonschema python3-prometheus-client
-	python3-selenium python3-yaml fonts-inter)
+	python3-selenium python3-yaml fonts-inter prometheus)
 PACKAGES_BENCH=(dpdk-dev wrk libnginx-mod-stream)
 
 say() {

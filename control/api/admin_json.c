@@ -172,7 +172,7 @@ static json_t *state_file_json(const struct control *control)
 	return object;
 }
 
-static json_t *messages_json(const struct control *control)
+json_t *admin_messages(const struct control *control)
 {
 	json_t *array = json_array();
 	for (unsigned i = 0; i < control->notice_count; i++)
@@ -202,7 +202,7 @@ json_t *admin_status(const struct control *control)
 	json_t *object =
 	    json_pack("{s:o, s:o}", "control", control_json(control), "dataplane", dataplane_json(control));
 	json_object_set_new(object, "applied_revision", view_number(control->applied));
-	json_object_set_new(object, "messages", messages_json(control));
+	json_object_set_new(object, "messages", admin_messages(control));
 	json_object_set_new(object, "state_file", state_file_json(control));
 	json_object_set_new(object, "vips", vips_json(control));
 	json_object_set_new(object, "source_pool", pool_json(control->config));

@@ -9,6 +9,8 @@
 #include "control/api/endpoint.h"
 
 json_t *admin_status(const struct control *control);
+/* The status' messages to the operator: an array of lines. */
+json_t *admin_messages(const struct control *control);
 /* Router hosts, then routes, that would be gone but are held. */
 json_t *admin_held(struct control *control, struct api_page page);
 

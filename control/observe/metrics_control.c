@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "control/api/admin_json.h"
 #include "control/api/auth.h"
 #include "control/traffic/connection_log.h"
 #include "control/control.h"
@@ -86,8 +87,9 @@ static void add_state(struct metrics_text *text, const struct control *control)
 	add_gauge(text, "pointsman_applied_revision", "Revision that all workers have applied.", control->applied);
 	add_gauge(text, "pointsman_state_file_good", "1 if the last write of the state file succeeded.",
 	          control->state_file.good);
-	add_gauge(text, "pointsman_notices", "Messages for the operator: see the status.",
-	          control->notice_count + (control->table_notice[0] != '\0'));
+	json_t *messages = admin_messages(control);
+	add_gauge(text, "pointsman_notices", "Messages for the operator: see the status.", json_array_size(messages));
+	json_decref(messages);
 	add_gauge(text, "pointsman_routes", "Host names that any cluster serves.", names->count);
 	add_gauge(text, "pointsman_pairs", "Pairs of host name and cluster.", names->pair_count);
 	add_gauge(text, "pointsman_hosts", "Router hosts of all clusters.", control->state.host_count);
@@ -120,7 +122,6 @@ static const struct {
 	enum journal_level level;
 } awaited[] = {
     {"token_refused", JOURNAL_WARNING},
-    {"dataplane_lost", JOURNAL_ERROR},
     {"state_not_saved", JOURNAL_ERROR},
 };
 

@@ -7,6 +7,7 @@ import contextlib
 import http.client
 import json
 import re
+import subprocess
 import signal
 import sys
 from typing import Any, Callable
@@ -169,6 +170,13 @@ def test_dashboard_and_alerts_name_what_there_is(rig: Rig) -> None:
                     for line in file if line.startswith("#")}
     sections = set(re.findall(r"docs/operations\.md#([a-z0-9-]+)", texts["docs/alerts.yaml"]))
     assert sections and sections <= headings, sections - headings
+
+
+def test_alerts_fire_when_they_should(_: Rig) -> None:
+    """Prometheus' own tool plays series to the alert rules."""
+    seen = subprocess.run(["promtool", "test", "rules", f"{ROOT}/tests/data/alerts_test.yaml"], capture_output=True,
+                          text=True, check=False, timeout=60)
+    assert seen.returncode == 0, seen.stdout + seen.stderr
 
 
 def test_history(rig: Rig) -> None:

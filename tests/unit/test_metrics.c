@@ -111,6 +111,19 @@ static void everything_of_the_state_is_there(void **state)
 	free(text);
 }
 
+/* Whatever the status says to the operator counts, here of a default cluster that is not there. */
+static void messages_of_the_status_are_counted(void **state)
+{
+	char *text = scrape(false, METRICS_ROUTES_SOME, 1000);
+	assert_line(text, "pointsman_notices 0");
+	free(text);
+	teardown(NULL);
+	begin(FIXTURE_OSE1);
+	text = scrape(false, METRICS_ROUTES_SOME, 1000);
+	assert_line(text, "pointsman_notices 1");
+	free(text);
+}
+
 static void every_counter_of_every_worker_is_there(void **state)
 {
 	static const char *const names[] = {
@@ -243,6 +256,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(everything_of_the_state_is_there, setup, teardown),
+	    cmocka_unit_test_setup_teardown(messages_of_the_status_are_counted, setup, teardown),
 	    cmocka_unit_test_setup_teardown(every_counter_of_every_worker_is_there, setup, teardown),
 	    cmocka_unit_test_setup_teardown(families_are_whole, setup, teardown),
 	    cmocka_unit_test_teardown(of_many_routes_only_the_busy_ones_are_shown, teardown),
