@@ -227,9 +227,8 @@ int cluster_remove(struct cli *cli)
 /* ---- check ---- */
 
 /* Good: its API is read and every router host is healthy. */
-static int render_check(struct cli *cli, const json_t *cluster)
+static size_t failing_watches(const json_t *cluster)
 {
-	int64_t hosts = field_int(cluster, "hosts"), healthy = field_int(cluster, "healthy_hosts");
 	size_t i, failing = 0;
 	const json_t *watch;
 	json_array_foreach(field(cluster, "watches"), i, watch)
@@ -237,34 +236,44 @@ static int render_check(struct cli *cli, const json_t *cluster)
 		failing += field_true(watch, "failing");
 	}
 
+	return failing;
+}
+
+static bool checked_good(const json_t *cluster)
+{
+	int64_t hosts = field_int(cluster, "hosts");
+	return hosts > 0 && field_int(cluster, "healthy_hosts") == hosts && failing_watches(cluster) == 0 &&
+	       !field_true(cluster, "stale");
+}
+
+/* False: the router hosts did not come, and that was said. */
+static bool print_check(struct cli *cli, const json_t *cluster)
+{
 	state_print_cluster(cli, cluster);
-	int status = state_print_hosts(cli, cli_word(cli, 0));
-	if (status != CLI_DONE)
-		return status;
-	bool good = hosts > 0 && healthy == hosts && failing == 0 && !field_true(cluster, "stale");
-	output_toned(&cli->out, good ? TONE_GOOD : TONE_BAD, "%s: %lld of %lld router hosts healthy%s%s",
-	             field_text(cluster, "name"), (long long)healthy, (long long)hosts,
-	             failing > 0                    ? ", its API fails"
+	if (state_print_hosts(cli, cli_word(cli, 0)) != CLI_DONE)
+		return false;
+	output_toned(&cli->out, checked_good(cluster) ? TONE_GOOD : TONE_BAD,
+	             "%s: %lld of %lld router hosts healthy%s%s", field_text(cluster, "name"),
+	             (long long)field_int(cluster, "healthy_hosts"), (long long)field_int(cluster, "hosts"),
+	             failing_watches(cluster) > 0   ? ", its API fails"
 	             : field_true(cluster, "stale") ? ", its API has not been read yet"
 	                                            : "",
 	             field_int(cluster, "held") > 0 ? ", some is held (see pointsman held)" : "");
-	return good ? CLI_DONE : CLI_FAILED;
+	return true;
 }
 
 int cluster_check(struct cli *cli)
 {
 	struct answer answer;
-	int status = CLI_FAILED;
 	char *target = target_make("/api/v1/clusters/%s/check", cli_word(cli, 0));
-	if (cli_send(cli, "POST", target, "{}", NULL, &answer)) {
-		status = CLI_DONE;
-		if (cli_json(cli))
-			cli_print_raw(cli, &answer);
-		else
-			status = render_check(cli, answer.json);
-	}
+	bool good = cli_send(cli, "POST", target, "{}", NULL, &answer);
+	if (good && cli_json(cli))
+		cli_print_raw(cli, &answer);
+	else if (good)
+		good = print_check(cli, answer.json);
+	good = good && checked_good(answer.json);
 	answer_free(&answer);
-	return status;
+	return good ? CLI_DONE : CLI_FAILED;
 }
 
 /* ---- held ---- */

@@ -54,7 +54,8 @@ static void print_statuses(const struct output *output)
 {
 	print_title(output, "Exit status");
 	print_entry(output, "0", "done");
-	print_entry(output, "1", "failed or refused; of diff, cluster check, probe and --plan: something is red");
+	print_entry(output, "1",
+	            "failed or refused; of status, diff, cluster check, probe and --plan: something is red");
 	print_entry(output, "2", "--wait waited long enough");
 	print_entry(output, "64", "wrong usage");
 }

@@ -105,12 +105,14 @@ static int render_events(struct cli *cli, const json_t *answer)
 	return CLI_DONE;
 }
 
+/* But for `since`, which moves on. */
 static char *events_target(const struct cli *cli)
 {
 	const char *route = cli_option(cli, OPTION_ROUTE), *limit = cli_option(cli, OPTION_LIMIT);
 	char *target = target_make("/api/v1/events");
 	target = target_add(target, "limit", limit ? limit : "100");
 	target = target_add(target, "object", route ? route : cli_option(cli, OPTION_CLUSTER));
+	target = target_add(target, "kind", cli_option(cli, OPTION_KIND));
 	return target_add(target, "search", cli_option(cli, OPTION_SEARCH));
 }
 
@@ -147,8 +149,13 @@ static void follow(struct cli *cli, const char *base, int64_t last)
 
 int events_show(struct cli *cli)
 {
+	uint64_t id;
 	struct answer answer;
-	char *target = events_target(cli);
+	const char *since = cli_option(cli, OPTION_SINCE);
+	if (since && !number_parse(since, INT64_MAX, &id))
+		return cli_misuse(
+		    cli, "--since %.80s: expected the id of an event, as pointsman events --json shows it", since);
+	char *base = events_target(cli), *target = target_add(strdup(base), "since", since);
 	bool good = cli_get(cli, target, &answer);
 	if (good && cli_json(cli))
 		cli_print_raw(cli, &answer);
@@ -158,7 +165,8 @@ int events_show(struct cli *cli)
 	answer_free(&answer);
 	fflush(cli->out.file);
 	if (good && cli_option(cli, OPTION_FOLLOW))
-		follow(cli, target, last);
+		follow(cli, base, last);
+	free(base);
 	free(target);
 	return good ? CLI_DONE : CLI_FAILED;
 }

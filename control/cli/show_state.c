@@ -184,12 +184,16 @@ static void print_control(const struct cli *cli, const json_t *status)
 	            cli->settings.url, started < 0 ? "-" : duration_format((int64_t)time(NULL) - started / 1000, up));
 }
 
+static bool is_ready(const json_t *status)
+{
+	return strcmp(field_text(status, "dataplane.state"), "ready") == 0;
+}
+
 static void print_dataplane(const struct cli *cli, const json_t *status)
 {
 	char up[UNITS_TEXT_MAX];
 	const char *state = field_text(status, "dataplane.state"), *detail = field_text(status, "dataplane.detail");
-	bool ready = strcmp(state, "ready") == 0;
-	if (ready)
+	if (is_ready(status))
 		output_toned(&cli->out, TONE_GOOD, "dataplane    ready, %zu worker%s, up %s",
 		             json_array_size(field(status, "workers")),
 		             json_array_size(field(status, "workers")) == 1 ? "" : "s",
@@ -250,7 +254,22 @@ static void print_ports(const struct cli *cli, const json_t *status)
 	}
 }
 
-static int render_status(struct cli *cli, const json_t *status)
+/* What is wrong with this machine. A VIP that it does not hold is not: another one may. */
+static bool is_red(const json_t *status)
+{
+	size_t i;
+	const json_t *port;
+	bool red = !is_ready(status) || !field_true(status, "state_file.good");
+	json_array_foreach(field(status, "ports"), i, port)
+	{
+		red |= !field_true(port, "link_up");
+	}
+
+	return red;
+}
+
+/* False: the clusters did not come, and that was said. */
+static bool print_status(struct cli *cli, const json_t *status)
 {
 	size_t i;
 	const json_t *message;
@@ -272,12 +291,20 @@ static int render_status(struct cli *cli, const json_t *status)
 	if (good)
 		render_clusters(cli, clusters.json);
 	answer_free(&clusters);
-	return good ? CLI_DONE : CLI_FAILED;
+	return good;
 }
 
 int status_show(struct cli *cli)
 {
-	return cli_show(cli, target_make("/api/v1/status"), render_status);
+	struct answer answer;
+	bool good = cli_get(cli, "/api/v1/status", &answer);
+	if (good && cli_json(cli))
+		cli_print_raw(cli, &answer);
+	else if (good)
+		good = print_status(cli, answer.json);
+	good = good && !is_red(answer.json);
+	answer_free(&answer);
+	return good ? CLI_DONE : CLI_FAILED;
 }
 
 static int render_whoami(struct cli *cli, const json_t *answer)

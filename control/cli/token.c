@@ -79,10 +79,11 @@ int token_remove(struct cli *cli)
 
 /* ---- in the file ---- */
 
-/* Where control looks for tokens: --tokens, or what the configuration says. NULL: that was said. */
+/* Where control looks for tokens: --file, or what the configuration says. NULL: there is no such place, and that was
+ * said. */
 static char *tokens_path(const struct cli *cli)
 {
-	char *path;
+	char *path = NULL;
 	struct config_errors errors = {0};
 	if (cli_option(cli, OPTION_TOKENS))
 		return strdup(cli_option(cli, OPTION_TOKENS));
@@ -96,12 +97,13 @@ static char *tokens_path(const struct cli *cli)
 		return NULL;
 	}
 	const char *tokens = config->admin.tokens;
-	if (asprintf(&path, "%s%s", tokens[0] != '\0' ? tokens : config->paths.state,
-	             tokens[0] != '\0' ? "" : "/tokens") < 0)
-		abort();
 	/* Before control's first start there is no directory; it is made as control makes it. */
-	if (tokens[0] == '\0' && mkdir(config->paths.state, 0750) != 0 && errno != EEXIST)
+	if (tokens[0] == '\0' && !cli_option(cli, OPTION_PLAN) && mkdir(config->paths.state, 0750) != 0 &&
+	    errno != EEXIST)
 		cli_fail(cli, "%s cannot be made: %s", config->paths.state, strerror(errno));
+	else if (asprintf(&path, "%s%s", tokens[0] != '\0' ? tokens : config->paths.state,
+	                  tokens[0] != '\0' ? "" : "/tokens") < 0)
+		abort();
 	config_free(config);
 	return path;
 }
@@ -111,13 +113,17 @@ static int64_t unix_ms(void)
 	return (int64_t)time(NULL) * 1000;
 }
 
+/* `plan`: the file is only read. The lock is a file, too. */
 static bool add_to_file(const char *path, const char *name, enum role role, bool plan, char *secret, char *why)
 {
 	struct tokens tokens = {0};
-	bool good = tokens_read(path, &tokens, why) != TOKENS_BROKEN &&
+	int lock = plan ? -1 : tokens_lock(path, why);
+	bool good = (plan || lock >= 0) && tokens_read(path, &tokens, why) != TOKENS_BROKEN &&
 	            tokens_add(&tokens, name, role, unix_ms(), secret, why) &&
 	            (plan || tokens_write(path, &tokens, why));
 	tokens_free(&tokens);
+	if (lock >= 0)
+		tokens_unlock(lock);
 	return good;
 }
 
@@ -128,12 +134,7 @@ static int create_in_file(const struct cli *cli, const char *path)
 	const char *name = cli_word(cli, 0), *role_text = cli_option(cli, OPTION_ROLE);
 	bool plan = cli_option(cli, OPTION_PLAN) != NULL;
 	role_parse(role_text, &role); /* one of the choices */
-	int lock = tokens_lock(path, why);
-	if (lock < 0)
-		return cli_fail(cli, "%s", why);
-	bool good = add_to_file(path, name, role, plan, secret, why);
-	tokens_unlock(lock);
-	if (!good)
+	if (!add_to_file(path, name, role, plan, secret, why))
 		return cli_fail(cli, "%s", why);
 	if (plan)
 		output_line(&cli->out, "Token %s would be written to %s; nothing was done (--plan)", name, path);

@@ -1,5 +1,5 @@
 """The program `pointsman` as an operator uses it: drains that are waited for, changes that somebody else has made
-meanwhile, the live view on a terminal. A whole migration is in test_migration.py."""
+meanwhile, the status as a check, the live view on a terminal. A whole migration is in test_migration.py."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from typing import Any
 
 import traffic
 from demonet import names
+from demonet.balancer import DATAPLANE
 from demonet.supervisor import await_true
 from rig import Rig
 
@@ -116,6 +117,31 @@ def test_plans_change_nothing(rig: Rig) -> None:
         assert answer(rig, "status")["control"]["revision"] == revision, words
     assert held.ask().status == 200
     assert [one["name"] for one in answer(rig, "revision", "list")["revisions"] if one["name"]] == ["plans"]
+
+
+def test_status_is_a_check(rig: Rig) -> None:
+    """Exit status 1 while something is red, also of --json."""
+    rig.start()
+    pointsman(rig, "status")
+    rig.programs.stop(DATAPLANE)
+    await_true(lambda: rig.status()["dataplane"]["state"] == "absent", 10, "control has noticed")
+    assert "dataplane    absent" in pointsman(rig, "status", status=FAILED)
+    red = json.loads(pointsman(rig, "status", "--json", status=FAILED))
+    assert red["dataplane"]["state"] == "absent", red
+    rig.programs.start(DATAPLANE)
+    rig.await_ready()
+    pointsman(rig, "status")
+
+
+def test_events_are_chosen(rig: Rig) -> None:
+    """--since leaves out what was there, --kind what is something else."""
+    rig.start()
+    last = answer(rig, "events")["last"]
+    pointsman(rig, "route", "weight", "app1.ch", "ose1", "44.44", "--wait")
+    pointsman(rig, "route", "weight", "app1.ch", "ose1", "default", "--wait")
+    chosen = ["events", "--since", str(last), "--kind", "weight_set"]
+    assert [event["kind"] for event in answer(rig, *chosen)["events"]] == ["weight_set"]
+    assert "44.44" in pointsman(rig, *chosen)
 
 
 class Screen:

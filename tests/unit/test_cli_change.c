@@ -168,7 +168,7 @@ static void a_check_fails_unless_all_is_well(void **state)
 	    "POST", "/api/v1/clusters/v2/check", 200,
 	    "{\"name\": \"v2\", \"state\": \"staged\", \"hosts\": 2, \"healthy_hosts\": 2, \"stale\": false}", 1);
 	cli_server_say("POST", "/api/v1/clusters/v2/check", 200,
-	               "{\"name\": \"v2\", \"state\": \"staged\", \"hosts\": 2, \"healthy_hosts\": 1}", 1);
+	               "{\"name\": \"v2\", \"state\": \"staged\", \"hosts\": 2, \"healthy_hosts\": 1}", 2);
 	cli_server_say(
 	    "POST", "/api/v1/clusters/v2/check", 200,
 	    "{\"name\": \"v2\", \"hosts\": 1, \"healthy_hosts\": 1, \"watches\": [{\"failing\": true, \"error\": "
@@ -177,6 +177,7 @@ static void a_check_fails_unless_all_is_well(void **state)
 	cli_server_say("GET", "/api/v1/hosts?cluster=v2", 200, "{\"hosts\": []}", 0);
 	cli_expect(0, "v2: 2 of 2 router hosts healthy", "", "cluster", "check", "v2", NULL);
 	cli_expect(1, "v2: 1 of 2 router hosts healthy", "", "cluster", "check", "v2", NULL);
+	cli_expect(1, "\"healthy_hosts\"", "", "cluster", "check", "v2", "--json", NULL);
 	cli_expect(1, "its API fails", "", "cluster", "check", "v2", NULL);
 }
 

@@ -267,6 +267,8 @@ static void wrong_usage_asks_nothing(void **state)
 static void help_tells_of_exit_statuses(void **state)
 {
 	cli_expect(0, "--wait waited long enough", "", "--help", NULL);
+	cli_expect(0, "failed or refused; of status, diff, cluster check, probe", "", "--help", NULL);
+	cli_expect(0, "status 1 if something is red", "", "status", "--help", NULL);
 	cli_expect(0, "usage: pointsman shift", "", "help", "shift", NULL);
 	cli_expect(0, "--percent P", "", "shift", "--help", NULL);
 	cli_expect(0, "pointsman 0", "", "--version", NULL);

@@ -13,6 +13,7 @@
 #include "cli_server.h"
 #include "control/cli/arguments.h"
 #include "control/cli/commands.h"
+#include "control/cli/units.h"
 
 static char *man_page; /* without the marks of troff */
 
@@ -55,6 +56,19 @@ static void the_man_page_has_every_option(void **state)
 		         option_specs[i].argument ? option_specs[i].argument : "");
 		if (!strstr(man_page, option))
 			fail_msg("docs/pointsman.1 lacks the option \"%s\"", option);
+	}
+}
+
+static void the_man_page_has_every_unit(void **state)
+{
+	static const char *const durations[] = {"90s", "30m", "2h", "1d", "1h30m"};
+	for (size_t i = 0; i < sizeof(durations) / sizeof(durations[0]); i++) {
+		int64_t seconds;
+		char line[100];
+		snprintf(line, sizeof(line), "\n.BR %s ", durations[i]);
+		assert_true(duration_parse(durations[i], &seconds));
+		if (!strstr(man_page, line))
+			fail_msg("docs/pointsman.1 lacks the duration \"%s\"", durations[i]);
 	}
 }
 
@@ -120,6 +134,7 @@ static void the_completion_offers_what_fits(void **state)
 	assert_offers(script, "pointsman token create x --role ad", "admin\n");
 	assert_offers(script, "pointsman completion names ho", "hosts\n");
 	assert_offers(script, "pointsman conns cl", "close\n");
+	assert_offers(script, "pointsman events --kind shifted --si", "--since\n");
 	assert_offers(script, "pointsman xyzzy", "\n");
 	cli_result_free(&result);
 }
@@ -168,9 +183,10 @@ static int stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(the_man_page_has_every_command),        cmocka_unit_test(the_man_page_has_every_option),
-	    cmocka_unit_test(the_help_has_every_command_and_option), cmocka_unit_test(the_completion_offers_what_fits),
-	    cmocka_unit_test(the_completion_asks_for_names),         cmocka_unit_test(names_for_the_shell_are_plain),
+	    cmocka_unit_test(the_man_page_has_every_command),  cmocka_unit_test(the_man_page_has_every_option),
+	    cmocka_unit_test(the_man_page_has_every_unit),     cmocka_unit_test(the_help_has_every_command_and_option),
+	    cmocka_unit_test(the_completion_offers_what_fits), cmocka_unit_test(the_completion_asks_for_names),
+	    cmocka_unit_test(names_for_the_shell_are_plain),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }

@@ -1,6 +1,8 @@
 /* The commands that show something (cli/show_state, cli/show_routes, cli/show_records, cli/connections, cli/probe,
  * cli/manage, cli/watch), each with an answer of the API's form, into a pipe. */
+#include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -8,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "cli_server.h"
@@ -46,6 +49,35 @@ static void the_status_says_what_is_wrong(void **state)
 		if (!strstr(result.out, lines[i]))
 			fail_msg("no \"%s\" in\n%s", lines[i], result.out);
 	cli_result_free(&result);
+}
+
+/* Red is what is wrong with this machine; who looks with --json gets the same exit status. */
+static void a_red_status_is_a_failure(void **state)
+{
+	static const struct {
+		const char *dataplane, *good, *link_up, *line;
+		int status;
+	} cases[] = {
+	    {"ready", "true", "true", " (not served: the kernel does not hold the address)\n", 0}, /* a standby */
+	    {"starting", "true", "true", "dataplane    starting\n", 1},
+	    {"ready", "false", "true", "state file   /s: \n", 1},
+	    {"ready", "true", "false", "port         south: no link\n", 1},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char answer[1000];
+		snprintf(
+		    answer, sizeof(answer),
+		    "{\"control\": {\"revision\": 9}, \"applied_revision\": 8, \"messages\": [\"odd\"], "
+		    "\"dataplane\": {\"state\": \"%s\"}, \"state_file\": {\"path\": \"/s\", \"good\": %s}, "
+		    "\"vips\": [{\"listener\": \"http\", \"held\": false}], \"ports\": [{\"interface\": \"north\", "
+		    "\"link_up\": true}, {\"interface\": \"south\", \"link_up\": %s}]}",
+		    cases[i].dataplane, cases[i].good, cases[i].link_up);
+		cli_server_reset();
+		cli_server_say("GET", "/api/v1/status", 200, answer, 0);
+		cli_server_say("GET", "/api/v1/clusters", 200, "{\"clusters\": []}", 0);
+		cli_expect(cases[i].status, cases[i].line, "", "status", NULL);
+		cli_expect(cases[i].status, answer, "", "status", "--json", NULL);
+	}
 }
 
 static void hosts_say_why_they_get_nothing(void **state)
@@ -132,6 +164,42 @@ static void events_read_downwards(void **state)
 	    0);
 	cli_expect(0, "2026-01-31 09:00:00  first  (control)\n2026-01-31 09:00:01  second  (bob: why)\n", "", "events",
 	           "--route", "a.ch", NULL);
+}
+
+static void events_are_chosen(void **state)
+{
+	cli_server_say("GET", "/api/v1/events?limit=100&object=v1&kind=host_down&search=x&since=41", 200,
+	               "{\"events\": [{\"id\": 42, \"at\": \"2026-01-31T09:00:00Z\", \"text\": \"r1 is down\"}]}", 0);
+	cli_expect(0, "2026-01-31 09:00:00  r1 is down\n", "", "events", "-c", "v1", "--kind", "host_down", "--search",
+	           "x", "--since", "41", NULL);
+	cli_expect(64, "", "--since 1h: expected the id of an event", "events", "--since", "1h", NULL);
+	cli_expect(64, "", "--since : expected the id of an event", "events", "--since", "", NULL);
+	assert_int_equal(cli_server_calls(), 1);
+}
+
+static void *interrupt_second_call(void *context)
+{
+	while (cli_server_calls() < 2)
+		usleep(10000);
+	kill(getpid(), SIGINT);
+	return NULL;
+}
+
+/* Each further question begins where the last answer ended, not where the first one did. */
+static void following_events_moves_on(void **state)
+{
+	pthread_t thread;
+	cli_server_say("GET", "/api/v1/events?limit=100&kind=shifted&since=41", 200,
+	               "{\"events\": [{\"id\": 42, \"text\": \"first\"}], \"last\": 50}", 0);
+	cli_server_say("GET", "/api/v1/events?limit=100&kind=shifted&since=50", 200,
+	               "{\"events\": [{\"id\": 51, \"text\": \"second\"}], \"last\": 51}", 0);
+	assert_int_equal(pthread_create(&thread, NULL, interrupt_second_call, NULL), 0);
+	struct cli_result result = cli_result_of("events", "--kind", "shifted", "--since", "41", "-f", NULL);
+	pthread_cancel(thread); /* if there was no second call */
+	pthread_join(thread, NULL);
+	assert_int_equal(result.status, 0);
+	assert_string_equal(result.out, "-  first\n-  second\n");
+	cli_result_free(&result);
 }
 
 static void records_are_listed(void **state)
@@ -232,11 +300,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(the_status_says_what_is_wrong, setup),
+	    cmocka_unit_test_setup(a_red_status_is_a_failure, setup),
 	    cmocka_unit_test_setup(hosts_say_why_they_get_nothing, setup),
 	    cmocka_unit_test_setup(routes_have_a_line_for_each_cluster, setup),
 	    cmocka_unit_test_setup(a_route_tells_its_last_change, setup),
 	    cmocka_unit_test_setup(explanations_mark_what_is_elected, setup),
 	    cmocka_unit_test_setup(events_read_downwards, setup),
+	    cmocka_unit_test_setup(events_are_chosen, setup),
+	    cmocka_unit_test_setup(following_events_moves_on, setup),
 	    cmocka_unit_test_setup(records_are_listed, setup),
 	    cmocka_unit_test_setup(connections_are_summed_by_route, setup),
 	    cmocka_unit_test_setup(a_probe_fails_with_one_host, setup),

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -48,17 +49,23 @@ static void the_first_token_is_written_to_the_file(void **state)
 	assert_int_equal(cli_server_calls(), 0);
 }
 
-static void the_configuration_says_where(void **state)
+/* A configuration that keeps the state in this directory below the test's own. */
+static void write_config(const char *below)
 {
-	char path[200];
 	FILE *file = fopen(config_path, "w");
 	fprintf(file,
 	        "{\"ports\": [{\"interface\": \"n\"}], \"listeners\": [{\"name\": \"h\", \"mode\": \"http\", "
 	        "\"addresses\": "
 	        "[\"198.51.100.10\"]}], \"source_pool\": {\"prefixes\": [\"203.0.113.64/28\"]}, \"paths\": {\"state\": "
-	        "\"%s/state\"}}",
-	        directory);
+	        "\"%s/%s\"}}",
+	        directory, below);
 	fclose(file);
+}
+
+static void the_configuration_says_where(void **state)
+{
+	char path[200];
+	write_config("state");
 	struct cli_result result =
 	    cli_result_of("token", "create", "bob", "--role", "viewer", "--local", "--config", config_path, NULL);
 	snprintf(path, sizeof(path), "%s/state/tokens", directory);
@@ -70,11 +77,43 @@ static void the_configuration_says_where(void **state)
 	           "--config", "/nonexistent", NULL);
 }
 
+/* Without its directory there is nothing to be said after that. */
+static void a_directory_that_cannot_be_made_is_the_end(void **state)
+{
+	write_config("missing/state");
+	struct cli_result result =
+	    cli_result_of("token", "create", "bob", "--role", "viewer", "--local", "--config", config_path, NULL);
+	assert_int_equal(result.status, 1);
+	assert_non_null(strstr(result.err, "/missing/state cannot be made: No such file or directory\n"));
+	assert_null(strstr(result.err, "tokens"));
+	cli_result_free(&result);
+}
+
+/* No tokens, no lock, no directory for them. */
 static void a_plan_writes_nothing(void **state)
 {
-	cli_expect(0, "nothing was done", "", "token", "create", "anna", "--role", "admin", "--local", "--file",
-	           tokens_path, "--plan", NULL);
-	assert_int_not_equal(access(tokens_path, F_OK), 0);
+	char planned[150], path[200];
+	snprintf(planned, sizeof(planned), "%s/planned", directory);
+	snprintf(path, sizeof(path), "%s/tokens", planned);
+	write_config("planned");
+	cli_expect(0, "planned/tokens; nothing was done (--plan)\n", "", "token", "create", "anna", "--role", "admin",
+	           "--local", "--config", config_path, "--plan", NULL);
+	assert_int_not_equal(access(planned, F_OK), 0);
+	assert_int_equal(mkdir(planned, 0700), 0);
+	cli_expect(0, "nothing was done", "", "token", "create", "anna", "--role", "admin", "--local", "--file", path,
+	           "--plan", NULL);
+	assert_int_equal(rmdir(planned), 0); /* it is empty */
+}
+
+/* What would be refused is refused. */
+static void a_plan_reads_the_tokens(void **state)
+{
+	struct cli_result result =
+	    cli_result_of("token", "create", "anna", "--role", "admin", "--local", "--file", tokens_path, NULL);
+	assert_int_equal(result.status, 0);
+	cli_result_free(&result);
+	cli_expect(1, "", "there is a token anna already", "token", "create", "anna", "--role", "viewer", "--local",
+	           "--file", tokens_path, "--plan", NULL);
 }
 
 static void wrong_usage_is_told(void **state)
@@ -125,7 +164,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(the_first_token_is_written_to_the_file, setup),
 	    cmocka_unit_test_setup(the_configuration_says_where, setup),
+	    cmocka_unit_test_setup(a_directory_that_cannot_be_made_is_the_end, setup),
 	    cmocka_unit_test_setup(a_plan_writes_nothing, setup),
+	    cmocka_unit_test_setup(a_plan_reads_the_tokens, setup),
 	    cmocka_unit_test_setup(wrong_usage_is_told, setup),
 	    cmocka_unit_test_setup(the_api_makes_tokens_too, setup),
 	};
