@@ -91,11 +91,38 @@ class Document:
         return value
 
     def validate(self, value: Any, schema: dict, what: str) -> None:
-        """AssertionError with the place of what is wrong first."""
+        """AssertionError with the place of what is wrong first; fields that have no schema are wrong, too."""
         errors = sorted(jsonschema.Draft202012Validator(schema, resolver=self._resolver).iter_errors(value), key=str)
         if errors:
             place = "/".join(map(str, errors[0].absolute_path))
             raise AssertionError(f"{what}: at {place or 'the top'}: {errors[0].message[:300]}")
+        unnamed = sorted(set(self._unnamed(value, [schema], "")))
+        assert not unnamed, f"{what}: undocumented fields: {' '.join(unnamed)}"
+
+    def _parts(self, schema: dict) -> Iterator[dict]:
+        """The schema, and those that it is made of."""
+        schema = self.resolve(schema)
+        yield schema
+        for word in ("allOf", "anyOf", "oneOf"):
+            for one in schema.get(word, []):
+                yield from self._parts(one)
+
+    def _unnamed(self, value: Any, schemas: list[dict], place: str) -> Iterator[str]:
+        """Fields that none of these schemas of the value names, as "/clusters/[]/drain". Those of a map
+        (additionalProperties) need no name."""
+        parts = [part for schema in schemas for part in self._parts(schema)]
+        if isinstance(value, list):
+            items = [part["items"] for part in parts if "items" in part]
+            for item in value:
+                yield from self._unnamed(item, items, f"{place}/[]")
+        if isinstance(value, dict):
+            rest = [part["additionalProperties"] for part in parts if "additionalProperties" in part]
+            for name, inner in value.items():
+                named = [part["properties"][name] for part in parts if name in part.get("properties", {})] or rest
+                if not named:
+                    yield f"{place}/{name}"
+                elif True not in named:
+                    yield from self._unnamed(inner, named, f"{place}/{name}")
 
     def operations(self) -> Iterator[Operation]:
         """All of them."""

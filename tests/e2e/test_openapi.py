@@ -16,9 +16,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from demonet import balancer, client, names, netns
+from demonet.apis import samples
 from demonet.supervisor import await_true
-from openapi import Answer, Document, Operation
+from openapi import ROOT, Answer, Document, Operation
 from rig import Rig
+from watched import OSE1, OSE2, begin, pod_name, route, routes
 
 ROLES = ("none", "viewer", "operator", "admin")
 EVERYBODY = ("none", "bad", *ROLES[1:])
@@ -50,6 +52,9 @@ BODIES: dict[str, Any] = {
 QUERIES = {"diff": "from=ose1&to=ose2", "explain": "host=app1.ch&from=198.51.100.2", "metrics": "routes=true",
            "listEvents": "limit=5", "listRoutes": "search=app&sort=active&limit=5", "listConnections": "cluster=ose1",
            "listUnknown": "limit=5", "listHosts": "cluster=ose1", "deleteCluster": "force=true"}
+# Fields of watched and pushed clusters, their router hosts and routes that are there only at times.
+WATCHED = {"absent_hosts", "age_seconds", "effective_share_https", "goes_by_itself", "held", "pods", "pushed_at", "warning",
+           "weight_given", "weight_of_cluster", "why"}
 # Not by this file's plain requests: a WebSocket, and what ends the caller's own identity.
 STREAM = "stream"
 
@@ -304,9 +309,18 @@ def test_writes_with_the_revision_that_was_seen(rig: Rig) -> None:
     assert caller.call("PUT", weight, "operator", b'{"weight": 70}', {"If-Match": first.headers["etag"]}).status == 200
 
 
+def check_views(caller: Caller, names_known: dict[str, str], role: str = "admin", *only: str) -> None:
+    """Every GET, or only these, is answered 200 as documented."""
+    for operation in operations(Document()):
+        if operation.method == "GET" and (not only or operation.name in only):
+            answer = caller.call("GET", address(operation, names_known, True), role)
+            operation.check(answer)
+            assert answer.status == 200, (operation.name, answer)
+
+
 def test_the_answers_of_a_busy_pointsman_are_the_documented_ones(rig: Rig) -> None:
     """With traffic, unknown names, a held connection and a host that is down every view still fits the document."""
-    caller, document = closed(rig), Document()
+    caller = closed(rig)
     held = [client.connect(80) for _ in range(3)]
     rig.defer(lambda: [one.close() for one in held])
     for sock in held:
@@ -316,10 +330,47 @@ def test_the_answers_of_a_busy_pointsman_are_the_documented_ones(rig: Rig) -> No
     await_true(lambda: caller.json("GET", "/api/v1/unknown")["total"] > 0, 5, "the unknown name is listed")
     await_true(lambda: "down" in [host["health"]["state"] for host in caller.json("GET", "/api/v1/hosts")["hosts"]], 8,
                "the stopped router host is down")
-    names_known = known(caller)
-    for operation in operations(document):
-        if operation.method == "GET":
-            answer = caller.call("GET", address(operation, names_known, True))
-            operation.check(answer)
-            assert answer.status == 200, (operation.name, answer)
+    check_views(caller, known(caller))
     assert caller.json("GET", "/api/v1/connections")["total"] >= 3
+
+
+def test_the_answers_about_watched_clusters_are_the_documented_ones(rig: Rig) -> None:
+    """What only watched and pushed clusters have: watches, pods, warnings, parked Routes, what is held, and router hosts
+    that are misconfigured, or disabled and gone."""
+    watched = begin(rig, [route("app1.ch", weight=10), route("both.ch", weight=1), *routes(12)],
+                    [route("both.ch", weight=1, termination="passthrough")])
+    caller, (gone, _) = Caller(), OSE2.hosts
+    for method, path, body in (("PUT", "/api/v1/clusters/pushed", PUSHED), ("POST", "/api/v1/revisions", {"name": "first"}),
+                               ("POST", "/api/cluster/K9", {"routes": {"any": {"url": "pushed.ch"}}, "routerHosts": {}}),
+                               ("POST", f"/api/v1/hosts/ose2/{gone}/disable", {})):
+        assert rig.api(method, path, body)[0] in (200, 201), path
+    watched.override("app1.ch", "ose1", 3)
+    for host, weight in (("app1.ch", None), ("odd.ch", "much")):  # parked there, wrong
+        watched.two.create(route(host, weight=weight))
+    watched.two.create(samples.pod("wrong", "203.0.113.29", proxy=True))
+    watched.two.delete_pod(pod_name(gone))
+    for number in range(12):  # too many at once: held
+        watched.one.delete_route(f"r{number}-demo-ch")
+    for host in reversed(OSE1.hosts):  # nothing would be left: the last one is held
+        watched.one.delete_pod(pod_name(host))
+
+    def shown() -> set[str]:
+        answers = [rig.get(f"/api/v1/{name}") for name in ("clusters", "hosts", "routes", "held")]
+        return set(re.findall(r'"(\w+)":', json.dumps(answers)))
+    await_true(lambda: WATCHED <= shown(), 8, f"the views have all of {WATCHED}")
+    check_views(caller, {**KNOWN, "id": str(rig.get("/api/v1/revisions")["revisions"][0]["id"])}, "none")
+    check_views(caller, {**KNOWN, "cluster": "ose2", "host": gone}, "none", "getHost", "getCluster", "clusterStatus")
+    check_views(caller, {**KNOWN, "cluster": "pushed"}, "none", "getCluster", "clusterStatus")
+
+
+def test_every_metric_is_documented(rig: Rig) -> None:
+    """Each family of the scrape stands in docs/api.md, and each metric that a document names is in the scrape."""
+    rig.start()
+    there = set(re.findall(r"^# TYPE (\S+) ", rig.api("GET", "/metrics?routes=true")[1].decode(), re.MULTILINE))
+    named = {}
+    for path in ("docs/api.md", "docs/operations.md", "docs/alerts.yaml", "docs/grafana-dashboard.json"):
+        with open(f"{ROOT}/{path}", encoding="utf-8") as file:
+            named[path] = set(re.findall(r"\bpointsman_[a-z_]+", file.read())) - {"pointsman_session"}  # the cookie
+    assert there and there <= named["docs/api.md"], there - named["docs/api.md"]
+    unknown = {path: found - there for path, found in named.items() if found - there}
+    assert not unknown, unknown
