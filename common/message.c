@@ -44,7 +44,7 @@ void message_seal(struct message *message, uint64_t start, uint32_t sequence)
 
 static bool host_valid(const struct message_host *host)
 {
-	return host->cluster < CLUSTERS_MAX && host->healthy <= 1 && (host->http_port || host->https_port);
+	return host->cluster < CLUSTER_NUMBERS && host->healthy <= 1 && (host->http_port || host->https_port);
 }
 
 /* In the form in which names are compared. */
@@ -61,7 +61,7 @@ static bool route_valid(const struct message_route *route)
 		return false;
 	for (unsigned i = 0; i < route->share_count; i++) {
 		const struct message_share *share = &route->shares[i];
-		if (share->cluster >= CLUSTERS_MAX || share->weight > 10000 || share->http > 1 || share->https > 1)
+		if (share->cluster >= CLUSTER_NUMBERS || share->weight > 10000 || share->http > 1 || share->https > 1)
 			return false;
 	}
 	return true;
@@ -70,14 +70,14 @@ static bool route_valid(const struct message_route *route)
 static bool listener_valid(const struct message_listener *listener)
 {
 	return listener->listener < LISTENERS_MAX &&
-	       (listener->cluster < CLUSTERS_MAX || listener->cluster == CLUSTER_NONE);
+	       (listener->cluster < CLUSTER_NUMBERS || listener->cluster == CLUSTER_NONE);
 }
 
 static bool connections_valid(const struct message_connections *connections)
 {
 	return connections->query != 0 && connections->action <= CONNECTIONS_CLOSE &&
 	       connections->client_length <= 128 && connections->states < 1 << CONNECTION_STATES &&
-	       (connections->cluster < CLUSTERS_MAX || connections->cluster == CLUSTER_NONE);
+	       (connections->cluster < CLUSTER_NUMBERS || connections->cluster == CLUSTER_NONE);
 }
 
 static bool explain_valid(const struct message_explain *explain)

@@ -27,17 +27,25 @@
 #include "hostname.h"
 
 enum {
-	MESSAGE_VERSION = 2,
+	MESSAGE_VERSION = 3,
 	MESSAGE_BATCH_MAX = 64,
 	QUERIES_AT_ONCE = 4,
 	QUERIES_WAITING = 16,
 	ROUTE_CLUSTERS_MAX = 16, /* clusters that serve one host name */
-	CLUSTERS_MAX = 64,
+	CLUSTERS_MAX = 64,       /* at a time */
+	CLUSTER_NUMBERS = 65472, /* of them over time, a multiple of CLUSTERS_MAX: see cluster_place */
 	LISTENERS_MAX = 64,
 	CONNECTION_STATES = 6, /* of enum record_state */
 	CLUSTER_NONE = 0xffff,
 	SLOT_NONE = 0xffffffff,
 };
+
+/* Where a cluster stands among those that there are at a time; no two of them have the same place. Its number also says
+ * which one it is of all that have had that place: connections bear it longer than their cluster lives. */
+static inline unsigned cluster_place(uint16_t number)
+{
+	return number % CLUSTERS_MAX;
+}
 
 enum message_type {
 	MESSAGE_SYNC_BEGIN = 1, /* control -> worker: a full table follows */
@@ -62,7 +70,7 @@ struct message_host {
 	uint32_t generation; /* of the slot; echoed in events */
 	struct address address;
 	uint16_t http_port, https_port; /* host byte order; 0: does not serve this */
-	uint16_t cluster;               /* 0 to CLUSTERS_MAX - 1 */
+	uint16_t cluster;               /* number, below CLUSTER_NUMBERS */
 	uint8_t healthy;                /* 0: gets no connection */
 	uint8_t reserved;
 };

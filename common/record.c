@@ -40,14 +40,14 @@ static bool connection_valid(const struct record_connection *connection)
 	return connection->why < record_why_count && connection->state < record_state_count &&
 	       (connection->listener < LISTENERS_MAX || connection->listener == LISTENER_NONE) &&
 	       connection->name.len <= HOSTNAME_MAX && connection->name.text[connection->name.len] == '\0' &&
-	       (connection->cluster < CLUSTERS_MAX || connection->cluster == CLUSTER_NONE);
+	       (connection->cluster < CLUSTER_NUMBERS || connection->cluster == CLUSTER_NONE);
 }
 
 static bool explain_valid(const struct record_explain *explain)
 {
 	return explain->decision <= DECISION_UNHEALTHY && explain->share_count <= ROUTE_CLUSTERS_MAX &&
 	       explain->route.len <= HOSTNAME_MAX && explain->route.text[explain->route.len] == '\0' &&
-	       (explain->cluster < CLUSTERS_MAX || explain->cluster == CLUSTER_NONE);
+	       (explain->cluster < CLUSTER_NUMBERS || explain->cluster == CLUSTER_NONE);
 }
 
 bool record_valid(const struct record *record)
@@ -62,9 +62,9 @@ bool record_valid(const struct record *record)
 	case RECORD_EXPLAIN:
 		return explain_valid(&record->explain);
 	case RECORD_EXPLAIN_SHARE:
-		return record->share.cluster < CLUSTERS_MAX;
+		return record->share.cluster < CLUSTER_NUMBERS;
 	case RECORD_EXPLAIN_HOST:
-		return record->host.cluster < CLUSTERS_MAX;
+		return record->host.cluster < CLUSTER_NUMBERS;
 	case RECORD_QUERY_END:
 		return true;
 	default:

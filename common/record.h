@@ -14,7 +14,7 @@
 #include "common/hostname.h"
 #include "common/message.h"
 
-enum { RECORD_VERSION = 1, LISTENER_NONE = 0xffff };
+enum { RECORD_VERSION = 2, LISTENER_NONE = 0xffff };
 
 enum record_type {
 	RECORD_ENDED = 1,     /* a connection that was joined with a router host has ended: struct record_connection */

@@ -18,7 +18,7 @@
 #define SHARED_MAGIC 0x706f696e74736d6eULL /* "pointsmn" */
 
 enum {
-	SHARED_VERSION = 2,
+	SHARED_VERSION = 3,
 	PORTS_MAX = 16,
 	WORKERS_MAX = 64,
 	CACHE_LINE = 64,

@@ -42,6 +42,7 @@ static bool put(struct control *control, struct cluster_spec *spec, int64_t push
 	drain.revision = state->revision;
 	state_cluster(state, spec->name)->drain = drain;
 	watchers_refresh(&control->watchers);
+	watchers_save_urgent(&control->watchers); /* other clusters may have left their parking */
 	drains_wake(control);
 	control_state_changed(control);
 	return true;
@@ -78,7 +79,7 @@ bool control_delete(struct control *control, const char *name, const struct acto
 	state_delete(&control->state, name);
 	tell(control->journal, actor, entry_of(control, "cluster_removed", kept), "cluster %s: removed", kept);
 	watchers_refresh(&control->watchers);
-	watchers_save(&control->watchers); /* other clusters may have left their parking */
+	watchers_save_urgent(&control->watchers); /* as above */
 	control_state_changed(control);
 	return true;
 }
@@ -97,7 +98,7 @@ bool control_confirm(struct control *control, struct cluster *cluster, const str
 			return false;
 	} else {
 		adopt_confirm(&control->state, cluster, &clock);
-		watchers_save(&control->watchers);
+		watchers_save_urgent(&control->watchers);
 		control_state_changed(control);
 	}
 	tell(control->journal, actor, entry_of(control, "held_confirmed", name),
@@ -211,7 +212,7 @@ bool control_patch(struct control *control, struct cluster *cluster, const struc
 		set_settings(cluster, &before);
 		cluster->drain = drain;
 		claims_unpark(cluster, parked, parked_count);
-		cluster->unsaved |= parked_count > 0;
+		cluster->unsaved |= parked_count > 0 && cluster->spec->source == SOURCE_WATCH;
 	}
 	free(parked);
 	if (!good)

@@ -59,7 +59,9 @@ bool control_save_state(struct control *control, const struct state *state, cons
 
 bool control_save(struct control *control, const struct state_change *change)
 {
-	return control_save_state(control, &control->state, change);
+	bool good = control_save_state(control, &control->state, change);
+	control->state.unsaved &= !good;
+	return good;
 }
 
 bool control_save_in_place(struct control *control)

@@ -8,14 +8,18 @@
 
 #include "common/log.h"
 #include "control/state/adopt.h"
+#include "control/state/claims.h"
 #include "control/control.h"
+#include "control/control_store.h"
 #include "control/state/state_file.h"
 #include "control/observe/tell.h"
 #include "control/watch_file.h"
 
 enum {
 	SAVE_SHARE = 20, /* saving takes at most one in so many parts of the loop's time */
-	REAP_MS = 500,   /* hosts whose pods are gone are looked at */
+	SAVE_AGAIN_MS = 1000,
+	SAVE_STATE_AGAIN_MS = 60000, /* each failure stands in the journal */
+	REAP_MS = 500,               /* hosts whose pods are gone are looked at */
 	WATCH_PATH_MAX = CONTROL_PATH_MAX + CLUSTER_NAME_MAX + 16,
 };
 
@@ -64,30 +68,51 @@ void watchers_load(struct control *control)
 	}
 }
 
+static bool write_file(const struct control *control, const struct state *state, struct cluster *cluster, bool durable,
+                       char *why)
+{
+	char path[WATCH_PATH_MAX];
+	size_t len;
+	char *text = watch_file_write(state, cluster, &len);
+	cluster->unsaved =
+	    !state_file_write_text(path_of(control, cluster->spec->name, path), text, len, durable, true, why);
+	cluster->urgent &= cluster->unsaved;
+	free(text);
+	return !cluster->unsaved;
+}
+
 static void save(struct watcher *watcher, struct cluster *cluster)
 {
-	char path[WATCH_PATH_MAX], why[STATE_FILE_TEXT_MAX];
-	size_t len;
+	char why[STATE_FILE_TEXT_MAX];
 	uint64_t before = clock_monotonic_ms();
-	char *text = watch_file_write(&watcher->control->state, cluster, &len);
-	/* Not forced to the disk: after a loss of power its checksum says whether it is good, and the one before is
-	 * there; the API has it all again. */
-	cluster->unsaved =
-	    !state_file_write_text(path_of(watcher->control, cluster->spec->name, path), text, len, false, true, why);
-	if (cluster->unsaved)
+	/* What is not urgent is not forced to the disk: after a loss of power its checksum says whether it is good, and
+	 * the one before is there; the API has it all again. */
+	if (!write_file(watcher->control, &watcher->control->state, cluster, cluster->urgent, why))
 		log_error("%s", why);
-	free(text);
 	uint64_t now = clock_monotonic_ms();
-	watcher->save_at = now + (now - before) * SAVE_SHARE + (cluster->unsaved ? 1000 : 0);
+	watcher->save_at = now + (now - before) * SAVE_SHARE + (cluster->unsaved ? SAVE_AGAIN_MS : 0);
+}
+
+static void save_state(struct watchers *watchers)
+{
+	uint64_t before = clock_monotonic_ms();
+	bool good = control_save(watchers->control, NULL);
+	uint64_t now = clock_monotonic_ms();
+	watchers->state_save_at = now + (now - before) * SAVE_SHARE + (good ? 0 : SAVE_STATE_AGAIN_MS);
 }
 
 static void save_fire(void *context)
 {
 	struct watchers *watchers = context;
+	const struct state *state = &watchers->control->state;
 	uint64_t now = clock_monotonic_ms(), next = UINT64_MAX;
+	if (state->unsaved && now >= watchers->state_save_at)
+		save_state(watchers);
+	if (state->unsaved)
+		next = watchers->state_save_at;
 	for (unsigned i = 0; i < CLUSTERS_MAX; i++) {
 		struct watcher *watcher = &watchers->list[i];
-		struct cluster *cluster = watchers->control->state.clusters[i];
+		struct cluster *cluster = state->clusters[i];
 		if (!cluster || !cluster->unsaved)
 			continue;
 		if (now >= watcher->save_at)
@@ -104,15 +129,20 @@ void watchers_save(struct watchers *watchers)
 	save_fire(watchers);
 }
 
+void watchers_save_urgent(struct watchers *watchers)
+{
+	watchers->state_save_at = 0;
+	for (unsigned i = 0; i < CLUSTERS_MAX; i++) {
+		const struct cluster *cluster = watchers->control->state.clusters[i];
+		if (cluster && cluster->urgent)
+			watchers->list[i].save_at = 0;
+	}
+	save_fire(watchers);
+}
+
 bool watchers_save_now(const struct control *control, const struct state *state, struct cluster *cluster, char *why)
 {
-	char path[WATCH_PATH_MAX];
-	size_t len;
-	char *text = watch_file_write(state, cluster, &len);
-	cluster->unsaved =
-	    !state_file_write_text(path_of(control, cluster->spec->name, path), text, len, true, true, why);
-	free(text);
-	return !cluster->unsaved;
+	return write_file(control, state, cluster, true, why);
 }
 
 void watchers_forget_cluster(const struct control *control, const char *cluster)
@@ -133,6 +163,25 @@ void watchers_forget(const struct control *control)
 		if (cluster && cluster->spec->source == SOURCE_WATCH)
 			watchers_forget_cluster(control, cluster->spec->name);
 	}
+}
+
+/* See watchers_refresh. */
+static void settle_once(struct watchers *watchers)
+{
+	struct control *control = watchers->control;
+	for (unsigned i = 0; i < CLUSTERS_MAX; i++) {
+		const struct cluster *cluster = control->state.clusters[i];
+		if (cluster && cluster->spec->source == SOURCE_WATCH && !cluster->current)
+			return;
+	}
+	if (watchers->settled)
+		return;
+	watchers->settled = true;
+	if (!claims_settle_all(&control->state))
+		return;
+	control->state.revision++;
+	watchers_save_urgent(watchers);
+	control_state_changed(control);
 }
 
 /* ---- reports ---- */
@@ -184,6 +233,7 @@ static void changed(void *context, enum kube_change change)
 		     "cluster %s: is up to date with its API: %zu route%s, %zu router host%s, %zu held", watcher->name,
 		     routes, plural(routes), cluster->spec->host_count, plural(cluster->spec->host_count),
 		     adopt_held(&control->state, cluster));
+	settle_once(&control->watchers);
 	watchers_save(&control->watchers); /* before the workers are told, if it does not take too long */
 	if (differs)
 		control_state_changed(control);
@@ -250,6 +300,7 @@ void watchers_refresh(struct watchers *watchers)
 		if (watched && !watcher->source)
 			start(watcher, cluster);
 	}
+	settle_once(watchers);
 }
 
 void watchers_start(struct watchers *watchers, struct control *control)
@@ -272,6 +323,8 @@ void watchers_stop(struct watchers *watchers)
 		if (cluster && cluster->unsaved)
 			save(watcher, cluster);
 	}
+	if (watchers->control->state.unsaved)
+		save_state(watchers);
 	event_timer_cancel(watchers->control->loop, &watchers->save_timer);
 	event_timer_cancel(watchers->control->loop, &watchers->reap_timer);
 }

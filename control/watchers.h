@@ -28,6 +28,8 @@ struct watchers {
 	struct control *control;
 	struct watcher list[CLUSTERS_MAX]; /* by index of the cluster */
 	struct event_timer save_timer, reap_timer;
+	uint64_t state_save_at; /* monotonic ms: the state file not before */
+	bool settled;           /* see watchers_refresh; false: begins anew */
 };
 
 /* Removes what another state has left of the watched clusters of this one. */
@@ -40,10 +42,16 @@ void watchers_load(struct control *control);
 void watchers_start(struct watchers *watchers, struct control *control);
 /* Saves what is not saved and ends all watches. */
 void watchers_stop(struct watchers *watchers);
-/* Clusters came, went or are watched otherwise. */
+/* Clusters came, went or are watched otherwise. Parking and conflicts are settled once, when every API has been listed:
+ * files are not of one moment (a crash between two writes, a loss of power), and before that the one that serves a name
+ * may be in none of them. */
 void watchers_refresh(struct watchers *watchers);
-/* Saves what of the watched clusters has changed: at once, or later if it takes long and was done just now. */
+/* Saves what of the watched clusters has changed, and what this has changed of others: at once, or later if it takes
+ * long and was done just now. */
 void watchers_save(struct watchers *watchers);
+/* The same, but what is urgent durably and at once: before the operator, or a plugin, is answered. What fails is tried
+ * again; until then a restart comes to the same by settling. */
+void watchers_save_urgent(struct watchers *watchers);
 
 /* Saves one cluster of a state at once, durably. False: `why` (STATE_FILE_TEXT_MAX) says what failed. */
 bool watchers_save_now(const struct control *control, const struct state *state, struct cluster *cluster, char *why);

@@ -21,9 +21,15 @@ bool host_usable(const struct worker *worker, const struct elector *elector, uin
 	return host->healthy && (elector->https ? host->https_port : host->http_port) && !was_tried(elector, slot);
 }
 
-static bool cluster_usable(const struct worker *worker, const struct elector *elector, uint16_t cluster)
+static struct table_cluster *cluster_of(const struct worker *worker, const struct message_share *share)
 {
-	const struct table_cluster *c = &worker->tables.active->clusters[cluster];
+	return &worker->tables.active->clusters[cluster_place(share->cluster)];
+}
+
+static bool cluster_usable(const struct worker *worker, const struct elector *elector,
+                           const struct message_share *share)
+{
+	const struct table_cluster *c = cluster_of(worker, share);
 	for (unsigned i = 0; i < c->host_count; i++)
 		if (host_usable(worker, elector, c->hosts[i]))
 			return true;
@@ -49,8 +55,7 @@ uint64_t host_active(const struct worker *worker, uint32_t slot)
  * The cluster has a usable one. */
 static void pick_host(const struct worker *worker, const struct elector *elector, struct decision *decision)
 {
-	const struct table_cluster *c =
-	    &worker->tables.active->clusters[decision->route->shares[decision->share].cluster];
+	const struct table_cluster *c = cluster_of(worker, &decision->route->shares[decision->share]);
 	uint64_t best = UINT64_MAX;
 	unsigned usable_count = 0;
 	bool found_shunned = true;
@@ -78,8 +83,7 @@ bool share_served(const struct message_share *share, bool https)
 
 static bool share_usable(const struct worker *worker, const struct elector *elector, const struct message_share *share)
 {
-	return share->weight > 0 && share_served(share, elector->https) &&
-	       cluster_usable(worker, elector, share->cluster);
+	return share->weight > 0 && share_served(share, elector->https) && cluster_usable(worker, elector, share);
 }
 
 /* The share whose turn it is among those that can take the connection. False: none can. */
@@ -164,7 +168,7 @@ static void take_note(struct worker *worker, const struct decision *decision)
 	}
 	if (!decision->stays)
 		*tables_credit(&worker->tables, route, decision->share) -= total;
-	struct table_cluster *cluster = &worker->tables.active->clusters[route->shares[decision->share].cluster];
+	struct table_cluster *cluster = cluster_of(worker, &route->shares[decision->share]);
 	cluster->turn = (uint16_t)((decision->place + 1) % cluster->host_count);
 	struct host_health *health = &worker->health[decision->host];
 	if (health->suspected)

@@ -111,7 +111,7 @@ static bool next(const struct worker *worker, struct query_explanation *explanat
 	}
 	for (; explanation->share < decision->share_count; explanation->share++, explanation->host = 0) {
 		uint16_t cluster = explanation->shares[explanation->share].cluster;
-		const struct table_cluster *hosts = &worker->tables.active->clusters[cluster];
+		const struct table_cluster *hosts = &worker->tables.active->clusters[cluster_place(cluster)];
 		if (explanation->host < hosts->host_count) {
 			*record = host_record(worker, explanation, hosts->hosts[explanation->host]);
 			return true;

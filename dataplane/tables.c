@@ -93,7 +93,7 @@ struct table_route *tables_route(struct tables *tables, const struct hostname *n
 
 static void cluster_remove(struct table *table, uint32_t slot)
 {
-	struct table_cluster *cluster = &table->clusters[table->hosts[slot].cluster];
+	struct table_cluster *cluster = &table->clusters[cluster_place(table->hosts[slot].cluster)];
 	for (unsigned i = 0; i < cluster->host_count; i++) {
 		if (cluster->hosts[i] == slot) {
 			cluster->host_count--;
@@ -109,8 +109,9 @@ static bool apply_host(struct tables *tables, struct table *table, const struct 
 	if (message->slot >= tables->hosts_max)
 		return false;
 	struct table_host *host = &table->hosts[message->slot];
-	if (!host->present || host->cluster != message->cluster) {
-		struct table_cluster *cluster = &table->clusters[message->cluster];
+	unsigned place = cluster_place(message->cluster);
+	if (!host->present || cluster_place(host->cluster) != place) {
+		struct table_cluster *cluster = &table->clusters[place];
 		if (cluster->host_count == CLUSTER_HOSTS_MAX)
 			return false;
 		if (host->present)

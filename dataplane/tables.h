@@ -16,7 +16,7 @@ struct table_host {
 	bool present;
 	bool healthy;
 	uint16_t http_port, https_port;
-	uint16_t cluster;
+	uint16_t cluster; /* number */
 	uint32_t generation;
 	struct address address;
 };
@@ -52,8 +52,8 @@ struct table_bucket {
 };
 
 struct table {
-	struct table_host *hosts; /* by slot */
-	struct table_cluster *clusters;
+	struct table_host *hosts;       /* by slot */
+	struct table_cluster *clusters; /* by place */
 	struct table_route *routes;
 	uint32_t routes_used; /* routes[] from here on were never used since the table was cleared */
 	uint32_t free_route;  /* list of those given back */

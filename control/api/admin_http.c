@@ -19,7 +19,7 @@
 
 enum {
 	IDLE_SECONDS = 10,                /* a connection on which nothing moves */
-	BODIES_MAX = 64 << 20,            /* bytes of all bodies that are being received */
+	BODIES_MAX = 64 << 20,            /* bytes of all bodies that are being received; small ones always may */
 	DRAIN_MAX = 64 << 10,             /* a refused request's body that is read, so that the answer is seen */
 	APPLY_WAIT_MS = 1000,             /* how long an answer waits for the workers */
 	LATER_WAIT_MS = 60000,            /* and for anything else */
@@ -42,7 +42,7 @@ struct exchange {
 	uint64_t give_up;        /* monotonic ms */
 	struct api_reply reply;
 	char *body;
-	size_t room, drained;
+	size_t body_max, room, drained;
 	struct MHD_UpgradeResponseHandle *upgraded;
 };
 
@@ -92,8 +92,8 @@ static void upgraded(void *context, struct MHD_Connection *connection, void *slo
 	struct exchange *exchange = context;
 	exchange->upgraded = handle;
 	admin_connection_enter(exchange->tracked, ADMIN_UPGRADED, clock_monotonic_ms());
-	websockets_adopt(exchange->http->control->websockets, fd, &exchange->reply.identity, early, early_len, release,
-	                 exchange);
+	websockets_adopt(exchange->http->control->websockets, fd, &exchange->reply.identity, &exchange->tracked->peer,
+	                 early, early_len, release, exchange);
 }
 
 /* The answer to a handshake; NULL: exchange->reply is a refusal instead. */
@@ -295,6 +295,7 @@ static void begin(struct exchange *exchange, const char *method, const char *pat
 	};
 	MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, take_query, &exchange->request);
 	read_origin(exchange);
+	exchange->body_max = api_body_max(&exchange->request);
 	if (!api_accept(exchange->http->control, &exchange->request, &reply))
 		refuse(exchange, reply);
 }
@@ -304,14 +305,16 @@ static void take_body(struct exchange *exchange, const char *data, size_t len)
 {
 	struct admin_http *http = exchange->http;
 	struct api_request *request = &exchange->request;
-	if (len > API_BODY_MAX - request->body_len) {
-		refuse(exchange, api_problem(413, "the body may have 16 MiB"));
+	if (len > exchange->body_max - request->body_len) {
+		refuse(exchange, api_body_too_long(exchange->body_max));
 		return;
 	}
 	size_t needed = request->body_len + len;
 	if (needed > exchange->room) {
 		size_t room = needed < 4096 ? 4096 : needed * 2;
-		char *body = http->body_bytes + room > BODIES_MAX ? NULL : realloc(exchange->body, room);
+		room = room < exchange->body_max ? room : exchange->body_max;
+		bool fits = room <= API_BODY_SMALL_MAX || http->body_bytes + room - exchange->room <= BODIES_MAX;
+		char *body = fits ? realloc(exchange->body, room) : NULL;
 		if (!body) {
 			refuse(exchange, api_problem(503, "too many large requests at once; try again"));
 			return;

@@ -184,7 +184,7 @@ static bool reads_metrics(const struct config *config, const struct endpoint *en
 	       in_prefixes(config->admin.metrics_from, config->admin.metrics_from_count, peer);
 }
 
-static bool in_allow_from(const struct config *config, const struct address *peer)
+bool api_peer_in_allow_from(const struct config *config, const struct address *peer)
 {
 	if (config->admin.allow_from_count == 0)
 		return config_address_is_loopback(peer);
@@ -194,7 +194,7 @@ static bool in_allow_from(const struct config *config, const struct address *pee
 bool api_peer_admitted(const struct control *control, const struct address *peer)
 {
 	const struct config *config = control->config;
-	if (in_allow_from(config, peer) ||
+	if (api_peer_in_allow_from(config, peer) ||
 	    in_prefixes(config->admin.metrics_from, config->admin.metrics_from_count, peer))
 		return true;
 	for (unsigned i = 0; i < CLUSTERS_MAX; i++) {
@@ -213,7 +213,7 @@ static bool peer_allowed(const struct config *config, const struct endpoint *end
 		return true;
 	if (reads_metrics(config, endpoint, peer))
 		return true;
-	return in_allow_from(config, peer);
+	return api_peer_in_allow_from(config, peer);
 }
 
 static bool is_json(const char *content_type)
@@ -363,11 +363,32 @@ static bool role_allows(const struct call *call, const struct endpoint *endpoint
 	return false;
 }
 
+static size_t body_max(const struct endpoint *endpoint)
+{
+	if (endpoint->flags & ENDPOINT_LARGE)
+		return API_BODY_MAX;
+	bool unread = strcmp(endpoint->method, "GET") == 0;
+	return unread || (endpoint->flags & ENDPOINT_OPEN) ? API_BODY_LEAST_MAX : API_BODY_SMALL_MAX;
+}
+
+size_t api_body_max(const struct api_request *request)
+{
+	const struct endpoint *endpoint = find(request).endpoint;
+	return endpoint ? body_max(endpoint) : 0;
+}
+
+struct api_reply api_body_too_long(size_t max)
+{
+	bool large = max >= 1 << 20;
+	return reply_problem(413, "the body may have at most %zu %s here", large ? max >> 20 : max >> 10,
+	                     large ? "MiB" : "KiB");
+}
+
 static bool body_right(const struct call *call, const struct endpoint *endpoint, struct api_reply *reply)
 {
 	const struct api_request *request = call->request;
-	if (request->announced_len > API_BODY_MAX) {
-		*reply = reply_problem(413, "the body may have 16 MiB");
+	if (request->announced_len > body_max(endpoint)) {
+		*reply = api_body_too_long(body_max(endpoint));
 		return false;
 	}
 	bool body = (endpoint->flags & ENDPOINT_BODY) ||

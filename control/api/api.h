@@ -13,9 +13,15 @@
 #include "control/api/role.h"
 #include "control/api/tokens.h"
 
+struct config;
 struct control;
 
-enum { API_BODY_MAX = 16 << 20, API_ALLOW_MAX = 40, API_QUERIES_MAX = 16, API_WHO_MAX = 127, API_COOKIE_MAX = 300 };
+enum {
+	API_BODY_MAX = 16 << 20,
+	API_BODY_SMALL_MAX = 64 << 10, /* where nothing large is said */
+	API_BODY_LEAST_MAX = 4 << 10,  /* where nobody has to say who he is, or nobody reads it */
+};
+enum { API_ALLOW_MAX = 40, API_QUERIES_MAX = 16, API_WHO_MAX = 127, API_COOKIE_MAX = 300 };
 
 /* Who asks. */
 struct identity {
@@ -77,12 +83,17 @@ struct api_reply {
 	struct api_later *later; /* all else is empty */
 };
 
+/* Is it in admin.allow_from? */
+bool api_peer_in_allow_from(const struct config *config, const struct address *peer);
 /* May a connection of this peer say anything at all: is it in allow_from, metrics_from or the push_from of a cluster?
  * What it may ask for, api_accept looks at. */
 bool api_peer_admitted(const struct control *control, const struct address *peer);
 /* Looks at a request before its body: is there such an address, may the method be used, by this peer, in this form?
  * False: `reply` says why not. */
 bool api_accept(struct control *control, const struct api_request *request, struct api_reply *reply);
+/* The longest body that the address takes; and the refusal of a longer one. */
+size_t api_body_max(const struct api_request *request);
+struct api_reply api_body_too_long(size_t max);
 /* Does what an accepted request asks. */
 struct api_reply api_handle(struct control *control, const struct api_request *request);
 

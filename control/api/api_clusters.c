@@ -315,8 +315,22 @@ static struct cluster *push_target(struct call *call, struct api_reply *reply)
 	return NULL;
 }
 
+/* Its new routes were left out. */
+static struct api_reply reply_no_room(const char *name, struct json_faults *faults)
+{
+	const struct json_fault *first = &faults->list[0];
+	struct api_reply reply = reply_problem(
+	    409,
+	    "this push and what is held of cluster %s %s; expected %s. Its new routes are left out, all else "
+	    "of it counts. Confirm the held deletions (POST " CLUSTER_PREFIX "%s/held/confirm), or raise the limit",
+	    name, first->reason, first->expected, name);
+	json_faults_free(faults);
+	return reply;
+}
+
 static struct api_reply post_push(struct call *call)
 {
+	char name[CLUSTER_NAME_MAX + 1];
 	struct control *control = call->control;
 	struct api_reply reply;
 	struct json_faults faults = {0};
@@ -335,16 +349,17 @@ static struct api_reply post_push(struct call *call)
 		return reply_faulty(&faults);
 	}
 	struct adopt_clock clock = {clock_monotonic_ms(), clock_unix_ms()};
-	adopt_push(&control->state, cluster, spec, &clock);
+	bool fits = adopt_push(&control->state, cluster, spec, control->config, &clock, &faults);
+	strcpy(name, spec->name);
 	/* The plugin says everything again every few seconds. */
 	if (cluster->pushed_at != 0 && cluster_equal(spec, cluster->spec)) {
 		cluster->pushed_at = clock_unix_ms();
 		cluster_free(spec);
-		return reply_written(call, 201, true, NULL);
-	}
-	if (!control_put(control, spec, clock_unix_ms(), &call->actor))
+	} else if (!control_put(control, spec, clock_unix_ms(), &call->actor)) {
+		json_faults_free(&faults);
 		return reply_not_saved(control);
-	return reply_written(call, 201, true, NULL);
+	}
+	return fits ? reply_written(call, 201, true, NULL) : reply_no_room(name, &faults);
 }
 
 static bool accept_name(struct call *call, struct api_reply *reply)
@@ -365,12 +380,13 @@ static const struct endpoint endpoints[] = {
     {"/api/v1/clusters", "GET", ROLE_VIEWER, 0, NULL, get_clusters, NULL},
     {CLUSTER_PREFIX "{}/status", "GET", ROLE_VIEWER, 0, NULL, get_cluster_status, NULL},
     {CLUSTER_PREFIX "{}", "GET", ROLE_VIEWER, 0, NULL, get_cluster, NULL},
-    {CLUSTER_PREFIX "{}", "PUT", ROLE_ADMIN, ENDPOINT_WRITE | ENDPOINT_BODY, "force", put_cluster, accept_name},
+    {CLUSTER_PREFIX "{}", "PUT", ROLE_ADMIN, ENDPOINT_WRITE | ENDPOINT_BODY | ENDPOINT_LARGE, "force", put_cluster,
+     accept_name},
     {CLUSTER_PREFIX "{}", "PATCH", ROLE_ADMIN, ENDPOINT_WRITE | ENDPOINT_BODY, "force", patch_cluster, NULL},
     {CLUSTER_PREFIX "{}", "DELETE", ROLE_ADMIN, ENDPOINT_WRITE, "force", delete_cluster, NULL},
     {CLUSTER_PREFIX "{}/check", "POST", ROLE_OPERATOR, ENDPOINT_WRITE, NULL, post_check, NULL},
     {CLUSTER_PREFIX "{}/held/confirm", "POST", ROLE_OPERATOR, ENDPOINT_WRITE, NULL, confirm_held, NULL},
-    {PUSH_PREFIX "{}", "POST", ROLE_NONE, ENDPOINT_PUSH | ENDPOINT_BODY, NULL, post_push, accept_push},
+    {PUSH_PREFIX "{}", "POST", ROLE_NONE, ENDPOINT_PUSH | ENDPOINT_BODY | ENDPOINT_LARGE, NULL, post_push, accept_push},
 };
 
 const struct endpoint_table api_cluster_table = {endpoints, sizeof(endpoints) / sizeof(endpoints[0])};

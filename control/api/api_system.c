@@ -15,6 +15,8 @@
 #define REVISION_PATH "/api/v1/revisions/{}"
 
 static const char format_name[] = "pointsman-state";
+/* The writes that follow an import count on from here. */
+static const uint64_t revision_max = INT64_MAX / 2;
 
 /* ---- revisions ---- */
 
@@ -214,11 +216,24 @@ static bool read_frame(const json_t *body, uint64_t *revision, struct api_reply 
 	if (!reader_number(&reader, "version", 1, STATE_DOCUMENT_VERSION, &version) &&
 	    !reader_field(&reader, "version"))
 		reader_fault(&reader, "version", "a number", "is missing");
-	if (!reader_number(&reader, "revision", 0, INT64_MAX / 2, revision) && !reader_field(&reader, "revision"))
+	if (!reader_number(&reader, "revision", 0, revision_max, revision) && !reader_field(&reader, "revision"))
 		reader_fault(&reader, "revision", "a number", "is missing");
 	reader_string(&reader, "exported_at", 100, false, &exported_at);
 	reader_field(&reader, "state");
 	reader_close(&reader);
+	if (faults.count == 0)
+		return true;
+	*reply = reply_faulty(&faults);
+	return false;
+}
+
+/* Without a frame it is the document that has the revision. False: `reply`. */
+static bool read_revision(const json_t *document, uint64_t *revision, struct api_reply *reply)
+{
+	struct json_faults faults = {0};
+	struct reader reader;
+	reader_open(&reader, (json_t *)(uintptr_t)document, &faults, "$");
+	reader_number(&reader, "revision", 0, revision_max, revision);
 	if (faults.count == 0)
 		return true;
 	*reply = reply_faulty(&faults);
@@ -235,9 +250,7 @@ static struct api_reply post_import(struct call *call)
 		return reply;
 	/* A saved form without its frame is one of a state file. */
 	bool framed = json_object_get(body, "format") || !json_object_get(body, "clusters");
-	if (!framed)
-		revision = (uint64_t)json_integer_value(json_object_get(body, "revision"));
-	if (framed && !read_frame(body, &revision, &reply)) {
+	if (!(framed ? read_frame : read_revision)(body, &revision, &reply)) {
 		json_decref(body);
 		return reply;
 	}
@@ -256,7 +269,7 @@ static const struct endpoint endpoints[] = {
     {REVISION_PATH, "DELETE", ROLE_ADMIN, ENDPOINT_WRITE, NULL, delete_revision, NULL},
     {REVISION_PATH "/rollback", "POST", ROLE_ADMIN, ENDPOINT_WRITE, NULL, post_rollback, NULL},
     {"/api/v1/export", "GET", ROLE_ADMIN, 0, NULL, get_export, NULL},
-    {"/api/v1/import", "POST", ROLE_ADMIN, ENDPOINT_WRITE | ENDPOINT_BODY, NULL, post_import, NULL},
+    {"/api/v1/import", "POST", ROLE_ADMIN, ENDPOINT_WRITE | ENDPOINT_BODY | ENDPOINT_LARGE, NULL, post_import, NULL},
 };
 
 const struct endpoint_table api_system_table = {endpoints, sizeof(endpoints) / sizeof(endpoints[0])};

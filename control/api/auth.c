@@ -360,6 +360,9 @@ static bool end_change(struct auth *auth, struct tokens *tokens, int lock, unsig
                        char why[static TOKENS_TEXT_MAX])
 {
 	bool good = tokens_write(auth->path, tokens, why);
+	/* While nobody else can write it: what comes next is to be read. */
+	if (good && stat(auth->path, &auth->seen) != 0)
+		auth->seen = (struct stat){0};
 	tokens_unlock(lock);
 	if (!good) {
 		*status = 507;
@@ -367,8 +370,6 @@ static bool end_change(struct auth *auth, struct tokens *tokens, int lock, unsig
 		return false;
 	}
 	take(auth, tokens);
-	if (stat(auth->path, &auth->seen) != 0)
-		auth->seen = (struct stat){0};
 	return true;
 }
 

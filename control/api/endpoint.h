@@ -42,6 +42,7 @@ enum endpoint_flag {
 	ENDPOINT_PUSH = 0x10,     /* a plugin's: neither role nor allow_from */
 	ENDPOINT_METRICS = 0x20,  /* also for peers of admin.metrics_from */
 	ENDPOINT_STREAM = 0x40,   /* a GET that begins something: like a write, not for pages of others */
+	ENDPOINT_LARGE = 0x80,    /* its body may have API_BODY_MAX */
 };
 
 struct endpoint {

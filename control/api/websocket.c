@@ -41,6 +41,7 @@ struct websocket_client {
 	struct websockets *sockets;
 	struct event_fd source;
 	struct identity identity;
+	struct address peer;
 	wslay_event_context_ptr frames;
 	void *data;
 
@@ -398,6 +399,8 @@ static void look_after(struct websocket_client *client, uint64_t now)
 	}
 	if (!auth_still(control->auth, control->config, &client->identity)) {
 		websocket_close(client, WEBSOCKET_UNKNOWN, "your token is gone or your session is over");
+	} else if (!api_peer_in_allow_from(control->config, &client->peer)) {
+		websocket_close(client, WSLAY_CODE_POLICY_VIOLATION, "your address may not use this API any more");
 	} else if (now - client->heard_at >= WEBSOCKET_SILENCE_MS) {
 		kill_client(client);
 	} else if (now - client->pinged_at >= WEBSOCKET_PING_MS) {
@@ -447,7 +450,8 @@ static void reap(void *context)
 	}
 }
 
-static struct websocket_client *make(struct websockets *sockets, int fd, const struct identity *identity)
+static struct websocket_client *make(struct websockets *sockets, int fd, const struct identity *identity,
+                                     const struct address *peer)
 {
 	static const struct wslay_event_callbacks callbacks = {
 	    .recv_callback = read_bytes, .send_callback = take_frame, .on_msg_recv_callback = take_message};
@@ -457,6 +461,7 @@ static struct websocket_client *make(struct websockets *sockets, int fd, const s
 		abort();
 	client->sockets = sockets;
 	client->identity = *identity;
+	client->peer = *peer;
 	client->source = (struct event_fd){.fd = fd, .ready = ready, .context = client};
 	client->allowed = WEBSOCKET_QUEUE_MAX;
 	client->heard_at = client->pinged_at = now;
@@ -471,10 +476,10 @@ static struct websocket_client *make(struct websockets *sockets, int fd, const s
 	return client;
 }
 
-void websockets_adopt(struct websockets *sockets, int fd, const struct identity *identity, const void *early,
-                      size_t early_len, void (*release)(void *context), void *context)
+void websockets_adopt(struct websockets *sockets, int fd, const struct identity *identity, const struct address *peer,
+                      const void *early, size_t early_len, void (*release)(void *context), void *context)
 {
-	struct websocket_client *client = make(sockets, fd, identity);
+	struct websocket_client *client = make(sockets, fd, identity, peer);
 	client->release = release;
 	client->context = context;
 	if (!event_loop_add(sockets->control->loop, &client->source, EPOLLIN)) {

@@ -71,9 +71,9 @@ struct websocket_handshake {
 };
 bool websocket_check(const struct websockets *sockets, const struct websocket_handshake *handshake,
                      struct api_reply *reply, char accept[static WEBSOCKET_ACCEPT_MAX]);
-/* Takes a connection whose handshake was answered. `early`: bytes that came with it. `release` is called once, when the
- * descriptor is not used any more; it closes it. */
-void websockets_adopt(struct websockets *sockets, int fd, const struct identity *identity, const void *early,
-                      size_t early_len, void (*release)(void *context), void *context);
+/* Takes a connection of `peer` whose handshake was answered. `early`: bytes that came with it. `release` is called
+ * once, when the descriptor is not used any more; it closes it. */
+void websockets_adopt(struct websockets *sockets, int fd, const struct identity *identity, const struct address *peer,
+                      const void *early, size_t early_len, void (*release)(void *context), void *context);
 
 #endif

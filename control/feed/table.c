@@ -75,7 +75,7 @@ static void add_host(struct build *build, const struct cluster *cluster, size_t 
 	            .address = host->address,
 	            .http_port = host->http_port,
 	            .https_port = host->https_port,
-	            .cluster = cluster->index,
+	            .cluster = cluster->number,
 	            .healthy = elects(cluster, i, others_active),
 	        },
 	    .announce = health->announce,
@@ -105,14 +105,14 @@ static void add_hosts(struct build *build)
 /* Without a slot the pair serves all the same, uncounted. False: it has none. */
 static bool add_share(struct build *build, struct message_route *route, const struct pair *pair, uint64_t pair_id)
 {
-	const struct cluster_spec *cluster = build->state->clusters[pair->cluster]->spec;
+	const struct cluster *cluster = build->state->clusters[pair->cluster];
 	uint32_t slot = slots_take(build->pairs, pair_id);
 	if (slot != SLOT_NONE)
 		slots_note(build->pairs, slot, route->id);
 	route->shares[route->share_count++] = (struct message_share){
 	    .pair = slot,
-	    .cluster = pair->cluster,
-	    .weight = weight_of(cluster, pair).value,
+	    .cluster = cluster->number,
+	    .weight = weight_of(cluster->spec, pair).value,
 	    .http = pair->http,
 	    .https = pair->https,
 	};
@@ -229,7 +229,7 @@ static void add_listeners(struct build *build, const struct config *config)
 			slots_release(build->pairs, pair);
 			continue;
 		}
-		message->cluster = cluster->index;
+		message->cluster = cluster->number;
 		message->pair = slots_take(build->pairs, pair);
 		table->pairs_left_out += message->pair == SLOT_NONE;
 	}

@@ -14,6 +14,8 @@
 #include "control/observe/history.h"
 
 enum { SECOND_MS = 1000, PORTS_LOOK_SECONDS = 10, CLOCK_WAIT_SECONDS = 5 };
+/* Two readings of seconds that follow each other are less than this apart, however late each is. */
+enum { COMPARED_MS = 2 * SECOND_MS };
 
 /* What the counters of a host slot showed, and what has changed since. */
 struct host_reading {
@@ -36,7 +38,8 @@ struct sampler {
 	uint64_t *pair_totals;      /* raw, by slot */
 	uint64_t spliced, answers;
 	uint64_t rx_bytes[PORTS_MAX], tx_bytes[PORTS_MAX];
-	bool comparing; /* the reading before was a second ago */
+	bool comparing;    /* the reading before was a second ago */
+	uint64_t taken_at; /* monotonic ms: that reading */
 
 	uint32_t client_ports;
 	int64_t ports_looked_at; /* second */
@@ -222,9 +225,18 @@ static void read_counters(struct sampler *sampler, int64_t second)
 	read_bytes(sampler, second);
 }
 
-/* After a second that was missed, the growth of two would stand in one. */
+/* After a second that was missed, or one that took longer because the wall clock was set back, the growth of several
+ * would stand in one. */
+static bool follows(struct sampler *sampler, int64_t second)
+{
+	uint64_t now = clock_monotonic_ms(), before = sampler->taken_at;
+	sampler->taken_at = now;
+	return second == history_second(sampler->control->history) + 1 && now - before < COMPARED_MS;
+}
+
 static enum history_column column_for(struct sampler *sampler, int64_t second)
 {
+	bool next = follows(sampler, second);
 	struct control *control = sampler->control;
 	enum link_state state = control->link ? dataplane_link_state(control->link) : LINK_ABSENT;
 	if (state != LINK_READY || !control->shared) {
@@ -234,7 +246,7 @@ static enum history_column column_for(struct sampler *sampler, int64_t second)
 	bool same = sampler->shared == control->shared && sampler->started_at == control->shared->started_at;
 	if (!same)
 		begin(sampler, control->shared);
-	return same && second == history_second(control->history) + 1 ? HISTORY_FULL : HISTORY_FIRST;
+	return same && next ? HISTORY_FULL : HISTORY_FIRST;
 }
 
 static uint64_t thread_cpu_us(void)
@@ -260,8 +272,8 @@ void sampler_take(struct sampler *sampler, int64_t second)
 		sampler->ticked(sampler->context);
 }
 
-/* When the next second of the wall clock has begun. Both clocks are cut off to milliseconds, at different points: without
- * one more the timer could be early, and take the second that is about to end as one of its own. */
+/* When the next second of the wall clock has begun. Both clocks are cut off to milliseconds, at different points:
+ * without one more the timer could be early, and take the second that is about to end as one of its own. */
 static void await_second(struct sampler *sampler)
 {
 	event_timer_set(sampler->control->loop, &sampler->timer,

@@ -478,10 +478,10 @@ static void push_append_route(struct cluster_spec *push, const struct name *name
 	                                                        .hold = pair->hold};
 }
 
-static bool hold_pushed_routes(struct state *state, struct cluster *cluster, struct cluster_spec *push, int64_t unix_ms)
+static void hold_pushed_routes(struct state *state, struct cluster *cluster, struct cluster_spec *push, int64_t unix_ms)
 {
 	struct names *names = &state->names;
-	size_t found = 0, count, before = push->route_count, held = 0, counted = 0;
+	size_t found = 0, count, held = 0, counted = 0;
 	uint32_t look = names_look(names);
 	for (size_t i = 0; i < push->route_count; i++) {
 		const struct name *name = names_find(names, cluster_route_id(&push->routes[i]));
@@ -492,7 +492,7 @@ static bool hold_pushed_routes(struct state *state, struct cluster *cluster, str
 		found++;
 	}
 	struct name **gone = find_gone(state, cluster, look, found, &count);
-	enum hold_reason reason = judge_routes(state, cluster, gone, count, before, unix_ms);
+	enum hold_reason reason = judge_routes(state, cluster, gone, count, push->route_count, unix_ms);
 	for (size_t i = 0; i < count; i++) {
 		struct pair pair = *names_pair(gone[i], cluster->index);
 		bool weighted = weight_of(cluster->spec, &pair).value > 0;
@@ -512,19 +512,32 @@ static bool hold_pushed_routes(struct state *state, struct cluster *cluster, str
 	if (held > 0)
 		tell_held(state, cluster, held, "route", reason);
 	free(gone);
-	return push->route_count > before;
 }
 
-bool adopt_push(struct state *state, struct cluster *cluster, struct cluster_spec *push,
-                const struct adopt_clock *clock)
+static void leave_out_new_routes(const struct state *state, const struct cluster *cluster, struct cluster_spec *push)
 {
-	bool routes = hold_pushed_routes(state, cluster, push, clock->unix_ms);
-	size_t count = push->host_count;
+	size_t kept = 0;
+	for (size_t i = 0; i < push->route_count; i++) {
+		const struct name *name = names_find(&state->names, cluster_route_id(&push->routes[i]));
+		const struct pair *pair = name ? names_pair(name, cluster->index) : NULL;
+		if (pair && pair->present)
+			push->routes[kept++] = push->routes[i];
+	}
+	push->route_count = kept;
+}
+
+bool adopt_push(struct state *state, struct cluster *cluster, struct cluster_spec *push, const struct config *config,
+                const struct adopt_clock *clock, struct json_faults *faults)
+{
+	hold_pushed_routes(state, cluster, push, clock->unix_ms);
 	push->hosts = reallocarray(push->hosts, CLUSTER_HOSTS_MAX, sizeof(*push->hosts));
 	if (!push->hosts)
 		abort();
 	append_staying(state, cluster, push->hosts, &push->host_count, true, false, clock->unix_ms);
-	return routes || push->host_count > count;
+	bool fits = state_check_routes(state, push, config, faults);
+	if (!fits)
+		leave_out_new_routes(state, cluster, push);
+	return fits;
 }
 
 /* ---- the operator ---- */
@@ -612,6 +625,7 @@ size_t adopt_confirm(struct state *state, struct cluster *cluster, const struct 
 	size_t count = confirm_routes(state, cluster) + confirm_hosts(state, cluster, clock);
 	cluster->adopted_valid = false;
 	cluster->unsaved |= count > 0;
+	cluster->urgent |= count > 0;
 	state->revision += count > 0;
 	return count;
 }

@@ -20,9 +20,10 @@ struct adopt_clock {
 bool adopt_observed(struct state *state, struct cluster *cluster, const struct config *config,
                     const struct observed *observed, bool list, const struct adopt_clock *clock);
 
-/* Adds to a push, which has been read and checked, what of the cluster is held. False: nothing was added. */
-bool adopt_push(struct state *state, struct cluster *cluster, struct cluster_spec *push,
-                const struct adopt_clock *clock);
+/* Adds to a push, which has been read and checked, what of the cluster is held. False: its new routes were left out,
+ * because there is no room for them beside the held ones; with at least one fault. */
+bool adopt_push(struct state *state, struct cluster *cluster, struct cluster_spec *push, const struct config *config,
+                const struct adopt_clock *clock, struct json_faults *faults);
 
 /* The operator confirms: what a watched cluster has of held routes and hosts goes. Returns how much that was. The
  * revision is one up if it was anything. */

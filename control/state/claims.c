@@ -33,6 +33,20 @@ static bool is_parked(const struct pair *pair)
 	return pair->parked && !pair->overridden && !pair->weight_given;
 }
 
+/* The only way to change both: they are to be saved where the cluster is, before anybody is told. */
+static void set(struct state *state, struct pair *pair, bool parked, bool conflict)
+{
+	struct cluster *cluster = state->clusters[pair->cluster];
+	if (pair->parked == parked && pair->conflict == conflict)
+		return;
+	pair->parked = parked;
+	pair->conflict = conflict;
+	if (cluster->spec->source == SOURCE_WATCH)
+		cluster->unsaved = cluster->urgent = true;
+	else
+		state->unsaved = true;
+}
+
 /* Another pair that owns the name for a different namespace. */
 static struct pair *foreign_owner(const struct name *name, const struct pair *pair)
 {
@@ -85,18 +99,16 @@ void claims_judge(struct state *state, struct name *name, uint16_t cluster)
 {
 	struct pair *pair = names_pair(name, cluster), *owner;
 	const struct cluster_spec *spec = spec_of(state, pair);
-	pair->conflict = false;
 	while ((owner = foreign_owner(name, pair)) && displaces(pair, owner)) {
-		owner->conflict = true;
+		set(state, owner, owner->parked, true);
 		say(state, name, owner, "route_conflict",
 		    "is in conflict: an older Route of a different namespace has the name");
 	}
-	pair->conflict = owner != NULL;
 	if (owner)
 		say(state, name, pair, "route_conflict",
 		    "is in conflict: another cluster serves it from a different namespace");
-	pair->parked = spec->parks_routes && !pair->initial && !pair->weight_given && !pair->overridden &&
-	               others_serve(state, name, pair);
+	bool parks = spec->parks_routes && !pair->initial && !pair->weight_given && !pair->overridden;
+	set(state, pair, parks && others_serve(state, name, pair), owner != NULL);
 	if (pair->parked && !owner)
 		say(state, name, pair, "route_parked", "is parked: another cluster serves it; a weight lets it serve");
 	names_touch(&state->names, name);
@@ -124,21 +136,46 @@ const struct pair *claims_heir(const struct name *name, uint16_t without)
 	return heir(name, without);
 }
 
-void claims_settle(struct state *state, struct name *name)
+void claims_weighed(struct state *state, struct pair *pair)
 {
+	if (pair->weight_given || pair->overridden)
+		set(state, pair, false, pair->conflict);
+}
+
+bool claims_settle(struct state *state, struct name *name)
+{
+	bool changed = false;
+	for (unsigned i = 0; i < name->pair_count; i++) {
+		bool parked = name->pairs[i].parked;
+		claims_weighed(state, &name->pairs[i]);
+		changed |= name->pairs[i].parked != parked;
+	}
 	struct pair *pair = heir(name, CLUSTER_NONE);
 	if (pair) {
 		say(state, name, pair, pair->conflict ? "route_conflict_ended" : "route_unparked",
 		    pair->conflict ? "is no longer in conflict: no other cluster serves it"
 		                   : "is no longer parked: no other cluster serves it");
-		pair->parked = pair->conflict = false;
+		set(state, pair, false, false);
 		names_touch(&state->names, name);
+		changed = true;
 	}
 	for (unsigned i = 0; i < name->pair_count; i++) {
 		struct pair *other = &name->pairs[i];
-		if (other->present && is_in_conflict(other) && !foreign_owner(name, other))
-			claims_judge(state, name, other->cluster);
+		if (!other->present || !is_in_conflict(other) || foreign_owner(name, other))
+			continue;
+		claims_judge(state, name, other->cluster);
+		changed = true;
 	}
+	return changed;
+}
+
+bool claims_settle_all(struct state *state)
+{
+	bool changed = false;
+	for (struct name *name = names_next(&state->names, NULL); name; name = names_next(&state->names, name))
+		changed |= claims_settle(state, name);
+	claims_told(state);
+	return changed;
 }
 
 bool claims_would_park(const struct state *state, const struct cluster *cluster, const struct name *name,

@@ -7,7 +7,9 @@
  * - On the first list of a cluster that was in the configuration at the very first start nothing is parked, and of two
  *   such lists the older Route owns the name, so that their order does not matter.
  * - Both end for good when no other cluster is left that serves the name.
- * - A cluster that was staged takes no name over by becoming active: what others serve is parked then, too. */
+ * - A cluster that was staged takes no name over by becoming active: what others serve is parked then, too.
+ *
+ * Whose pair is changed here, its cluster is marked as unsaved: it is often another one than that of the change. */
 #ifndef PM_CLAIMS_H
 #define PM_CLAIMS_H
 
@@ -22,8 +24,13 @@ struct state;
 
 /* The name is new on the cluster, or its Route is of another namespace than before. Sets `parked` and `conflict`. */
 void claims_judge(struct state *state, struct name *name, uint16_t cluster);
-/* Another cluster has lost the name, or what it says has changed: ends what has no reason any more. */
-void claims_settle(struct state *state, struct name *name);
+/* Another cluster has lost the name, or what it says has changed: ends what has no reason any more. True if that was
+ * anything. */
+bool claims_settle(struct state *state, struct name *name);
+/* The same of all names. */
+bool claims_settle_all(struct state *state);
+/* The pair may have got a weight of its own, or an override: that ends its parking for good. */
+void claims_weighed(struct state *state, struct pair *pair);
 /* The cluster is about to leave the state staged: parks what another cluster serves and what has no weight of its own,
  * unless it is watched and does not park routes. Returns those names; free the array. */
 struct name **claims_park(struct state *state, const struct cluster *cluster, size_t *count);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control/duration.h"
 #include "control/state/host_mode.h"
 #include "control/state/hundredths.h"
 
@@ -44,6 +45,34 @@ static void check_parked(const json_t *parked, const char *place, struct json_fa
 	}
 }
 
+static const char *within(const char *place, const char *field, char at[static PLACE_MAX])
+{
+	snprintf(at, PLACE_MAX, "%.*s.%s", READER_PATH_MAX, place, field);
+	return at;
+}
+
+static void check_timeout(const json_t *drain, const char *place, struct json_faults *faults)
+{
+	char at[AT_MAX], expected[64];
+	const json_t *timeout = json_object_get(drain, "timeout");
+	if (!json_is_integer(timeout) || drain_timeout_valid(json_integer_value(timeout)))
+		return;
+	snprintf(expected, sizeof(expected), "milliseconds from 1000 to %d days, or 0 for none", DURATION_MAX_DAYS);
+	json_faults_add(faults, within(place, "drain.timeout", at), expected,
+	                "%" JSON_INTEGER_FORMAT " is out of range", json_integer_value(timeout));
+}
+
+static void check_drain(const json_t *entry, const char *place, struct json_faults *faults)
+{
+	char at[AT_MAX];
+	size_t before = faults->count + faults->more;
+	const json_t *drain = json_object_get(entry, "drain");
+	check_timeout(drain, place, faults);
+	if (drain && faults->count + faults->more == before && drain_read(drain).since == 0)
+		json_faults_add(faults, within(place, "drain", at), "since, deadline, timeout, ended, told, by, reason",
+		                "is no drain");
+}
+
 static void check_modes(const json_t *list, const char *place, struct json_faults *faults)
 {
 	if (list && !json_is_array(list))
@@ -59,6 +88,7 @@ static void check_modes(const json_t *list, const char *place, struct json_fault
 			                "\"mode\" draining or disabled, \"name\", \"address\", \"http_port\", "
 			                "\"https_port\", \"drain\"",
 			                "is no setting of a router host");
+		check_timeout(json_object_get(json_array_get(list, i), "drain"), at, faults);
 		host_modes_free(&modes);
 		json_decref(one);
 	}
@@ -94,25 +124,16 @@ static void check_known(const json_t *entry, const char *place, struct json_faul
 	}
 }
 
-static const char *within(const char *place, const char *field, char at[static PLACE_MAX])
-{
-	snprintf(at, PLACE_MAX, "%.*s.%s", READER_PATH_MAX, place, field);
-	return at;
-}
-
 static void check_entry(const json_t *entry, const char *place, struct json_faults *faults)
 {
 	char at[AT_MAX];
 	const char *name = json_string_value(json_object_get(json_object_get(entry, "cluster"), "name"));
-	const json_t *drain = json_object_get(entry, "drain");
 	check_known(entry, place, faults);
 	check_overrides(json_object_get(entry, "overrides"), within(place, "overrides", at), faults);
 	check_parked(json_object_get(entry, "parked"), within(place, "parked", at), faults);
 	check_modes(json_object_get(entry, "host_modes"), within(place, "host_modes", at), faults);
 	check_watched(json_object_get(entry, "watched"), name, within(place, "watched", at), faults);
-	if (drain && drain_read(drain).since == 0)
-		json_faults_add(faults, within(place, "drain", at), "since, deadline, timeout, ended, told, by, reason",
-		                "is no drain");
+	check_drain(entry, place, faults);
 }
 
 void document_check_entries(const json_t *clusters, const char *path, struct json_faults *faults)
@@ -130,8 +151,9 @@ void document_check_clusters(const struct state *state, const json_t *clusters, 
 {
 	for (size_t i = 0; i < json_array_size(clusters); i++) {
 		struct json_faults found = {0};
-		const json_t *index = json_object_get(json_array_get(clusters, i), "index");
-		state_check(state, state->clusters[json_integer_value(index)]->spec, config, &found);
+		const json_t *number = json_object_get(json_array_get(clusters, i), "index");
+		const struct cluster *cluster = state_cluster_numbered(state, (uint16_t)json_integer_value(number));
+		state_check(state, cluster->spec, config, &found);
 		for (size_t j = 0; j < found.count; j++) {
 			char at[AT_MAX];
 			snprintf(at, sizeof(at), "%s.clusters[%zu].cluster%s", path, i, found.list[j].path + 1);

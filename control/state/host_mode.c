@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/utf8.h"
+#include "control/duration.h"
 
 static const char *const mode_names[] = {"enabled", "draining", "disabled"};
 
@@ -92,6 +93,11 @@ json_t *drain_write(const struct drain *drain)
 	                 (json_int_t)drain->ended, "told", drain->told, "by", drain->by, "reason", drain->reason);
 }
 
+bool drain_timeout_valid(int64_t timeout)
+{
+	return timeout == 0 || (timeout >= 1000 && timeout <= (int64_t)DURATION_MAX_DAYS * 24 * 3600 * 1000);
+}
+
 struct drain drain_read(const json_t *value)
 {
 	struct drain drain = {0};
@@ -101,7 +107,7 @@ struct drain drain_read(const json_t *value)
 	if (json_unpack((json_t *)(uintptr_t)value, "{s:I, s:I, s:I, s:I, s:b, s:s, s:s}", "since", &since, "deadline",
 	                &deadline, "timeout", &timeout, "ended", &ended, "told", &told, "by", &by, "reason",
 	                &reason) != 0 ||
-	    since <= 0)
+	    since <= 0 || !drain_timeout_valid(timeout))
 		return drain;
 	drain = (struct drain){
 	    .since = since, .deadline = deadline, .timeout = (uint64_t)timeout, .ended = ended, .told = told};

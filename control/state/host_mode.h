@@ -68,6 +68,8 @@ struct drain drain_begin(int64_t unix_ms, uint64_t timeout, bool closes, const s
 json_t *drain_write(const struct drain *drain);
 /* What is not right is left out. */
 struct drain drain_read(const json_t *value);
+/* A timeout (ms) that a drain may have: 0, or what the API takes. */
+bool drain_timeout_valid(int64_t timeout);
 /* NULL: there are none. */
 json_t *host_modes_write(const struct host_modes *modes);
 /* Adds what host_modes_write has written of the cluster with this name; what is not right is left out. */

@@ -124,24 +124,20 @@ static void unpark(struct state *state, const struct override *list, size_t coun
 	for (size_t i = 0; i < count; i++) {
 		if (!before[i].parks)
 			continue;
+		struct cluster *cluster = state->clusters[list[i].cluster];
 		names_pair(list[i].name, list[i].cluster)->parked = false;
-		state->clusters[list[i].cluster]->unsaved = true;
+		cluster->unsaved |= cluster->spec->source == SOURCE_WATCH;
 	}
 }
 
-/* What follows from the overrides of one route, now that they are saved. */
+/* What follows from the overrides of one route, now that they are saved: they end the parking, for good but for a
+ * rollback. */
 static void settle(struct state *state, const struct override *list, size_t run)
 {
 	struct name *name = list[0].name;
 	for (size_t i = 0; i < run; i++) {
-		struct pair *pair = names_pair(name, list[i].cluster);
-		if (!pair)
-			continue;
-		bool parked = pair->parked;
-		if (pair->overridden)
-			pair->parked = false; /* for good, but for a rollback */
-		state->clusters[pair->cluster]->unsaved |= pair->parked != parked;
-		if (!pair->overridden && !pair->present)
+		const struct pair *pair = names_pair(name, list[i].cluster);
+		if (pair && !pair->overridden && !pair->present)
 			names_pair_remove(&state->names, name, list[i].cluster);
 	}
 	claims_settle(state, name);
@@ -176,7 +172,7 @@ static bool set_all(struct control *control, const struct override *list, size_t
 	complete.revision = control->state.revision;
 	tell(control->journal, actor, complete, "%s", entry->text);
 	claims_told(&control->state);
-	watchers_save(&control->watchers);
+	watchers_save_urgent(&control->watchers);
 	control_state_changed(control);
 	return true;
 }

@@ -79,7 +79,11 @@ void rollback_forget_cluster(struct name *name, uint16_t cluster)
 			continue;
 		rollback->count--;
 		memmove(entry, entry + 1, (rollback->count - i) * sizeof(*entry));
-		return;
+		break;
+	}
+	if (rollback && rollback->count == 0) {
+		rollback_free(rollback);
+		name->rollback = NULL;
 	}
 }
 
@@ -182,7 +186,7 @@ static void read_route(struct names *names, const char *host_text, const char *l
 	while (*line != '\0' && rollback->count < CLUSTERS_MAX && read_entry(&line, &entry))
 		if (clusters >> entry.cluster & 1)
 			rollback->entries[rollback->count++] = entry;
-	if (*line != '\0') {
+	if (*line != '\0' || rollback->count == 0) {
 		rollback_free(rollback);
 		return;
 	}

@@ -47,7 +47,7 @@ void rollback_change_release(struct rollback_change *change);
 struct rollback *rollback_make(const struct name *name, struct rollback_change *change);
 /* NULL: nothing to do. */
 void rollback_free(struct rollback *rollback);
-/* The cluster is gone: its number may become another's. */
+/* The cluster is gone: its number may become another's. What says nothing any more goes, too. */
 void rollback_forget_cluster(struct name *name, uint16_t cluster);
 
 /* The saved form of all: each name is given to rollback_gather, in a walk that others may share. All zero to begin

@@ -131,14 +131,15 @@ static size_t count_own(const struct state *state, const struct cluster *cluster
 	return count;
 }
 
-static void check_routes(const struct state *state, const struct cluster_spec *spec, const struct config *config,
-                         struct json_faults *faults)
+bool state_check_routes(const struct state *state, const struct cluster_spec *spec, const struct config *config,
+                        struct json_faults *faults)
 {
+	size_t faults_before = faults->count + faults->more;
 	const struct cluster *before = state_cluster(state, spec->name);
 	size_t names = state->names.count - count_own(state, before);
 	size_t pairs = state->names.pair_count - (before ? state->names.of_cluster[before->index] : 0);
 	if (spec->source == SOURCE_WATCH)
-		return;
+		return true;
 	for (size_t i = 0; i < spec->route_count; i++) {
 		size_t same = count_others(names_find(&state->names, cluster_route_id(&spec->routes[i])), before);
 		names += same == 0;
@@ -152,6 +153,7 @@ static void check_routes(const struct state *state, const struct cluster_spec *s
 	check_limit(faults, "$.routes", "host names", names, config->limits.routes, "limits.routes");
 	check_limit(faults, "$.routes", "pairs of host name and cluster", pairs + spec->route_count,
 	            config->limits.pairs, "limits.pairs");
+	return faults->count + faults->more == faults_before;
 }
 
 bool state_address_is_ours(const struct config *config, const struct address *address)
@@ -195,19 +197,23 @@ bool state_check(const struct state *state, const struct cluster_spec *spec, con
 		json_faults_add(faults, "$.key", "a key of its own", "\"%s\" is the key of cluster %s", spec->key,
 		                same_key->spec->name);
 	check_hosts(state, spec, config, faults);
-	check_routes(state, spec, config, faults);
+	state_check_routes(state, spec, config, faults);
 	return faults->count + faults->more == faults_before;
 }
 
-uint16_t state_index(const struct state *state, const char *name)
+uint16_t state_number(const struct state *state, const char *name)
 {
 	const struct cluster *cluster = state_cluster(state, name);
-	uint16_t index = 0;
-	if (cluster)
-		return cluster->index;
-	while (state->clusters[index])
-		index++;
-	return index;
+	uint64_t taken = 0;
+	for (unsigned i = 0; i < CLUSTERS_MAX; i++)
+		taken |= (uint64_t)(state->clusters[i] != NULL) << i;
+	return cluster ? cluster->number : cluster_number_pick(state->traces, taken, name);
+}
+
+struct cluster *state_cluster_numbered(const struct state *state, uint16_t number)
+{
+	struct cluster *cluster = state->clusters[cluster_place(number)];
+	return cluster && cluster->number == number ? cluster : NULL;
 }
 
 /* Health by id, as the hosts have it now; hosts that are new are due at once. */
@@ -262,8 +268,9 @@ void state_touch_cluster(struct state *state, const struct cluster *cluster)
 			names_touch(names, name);
 }
 
-static void set_route(struct names *names, const struct route_spec *route, uint16_t cluster, uint32_t look)
+static void set_route(struct state *state, const struct route_spec *route, uint16_t cluster, uint32_t look)
 {
+	struct names *names = &state->names;
 	struct name *name = names_add(names, &route->name, route->wildcard);
 	struct pair *pair = names_pair_add(names, name, cluster);
 	names_pair_set_present(names, name, pair, true);
@@ -276,6 +283,7 @@ static void set_route(struct names *names, const struct route_spec *route, uint1
 	pair->weight = route->weight;
 	pair->hold = route->hold;
 	pair->seen = look;
+	claims_weighed(state, pair);
 }
 
 /* Makes the names what the spec's routes say. */
@@ -285,7 +293,7 @@ static void set_routes(struct state *state, const struct cluster *cluster)
 	const struct cluster_spec *spec = cluster->spec;
 	uint32_t look = names_look(names);
 	for (size_t i = 0; i < spec->route_count; i++)
-		set_route(names, &spec->routes[i], cluster->index, look);
+		set_route(state, &spec->routes[i], cluster->index, look);
 	if (names->of_cluster[cluster->index] == spec->route_count)
 		return;
 	for (struct name *name = names_next(names, NULL); name; name = names_next(names, name)) {
@@ -304,16 +312,18 @@ static void carry_over(struct cluster *cluster, const struct cluster *before)
 	cluster->known = before->known;
 	cluster->current = before->current;
 	cluster->unsaved = before->unsaved;
+	cluster->urgent = before->urgent;
 	cluster->watch_changed = before->watch_changed;
 	if (cluster->spec->watch)
 		cluster->watch_changed |=
 		    memcmp(cluster->spec->watch, before->spec->watch, sizeof(struct kube_spec)) != 0;
 }
 
-static void put(struct state *state, uint16_t index, struct cluster_spec *spec, int64_t pushed_at, uint64_t now)
+static void put(struct state *state, uint16_t number, struct cluster_spec *spec, int64_t pushed_at, uint64_t now)
 {
+	uint16_t index = (uint16_t)cluster_place(number);
 	struct cluster *cluster = allocate(1, sizeof(*cluster)), *before = state->clusters[index];
-	*cluster = (struct cluster){.index = index, .spec = spec, .pushed_at = pushed_at};
+	*cluster = (struct cluster){.number = number, .index = index, .spec = spec, .pushed_at = pushed_at};
 	cluster->health = carry_health(state, &spec->health, spec->hosts, spec->host_count, now);
 	bool touched =
 	    before && (before->spec->state != spec->state || before->spec->default_weight != spec->default_weight);
@@ -326,6 +336,7 @@ static void put(struct state *state, uint16_t index, struct cluster_spec *spec, 
 		carry_over(cluster, before);
 	cluster_destroy(before);
 	state->clusters[index] = cluster;
+	state->traces[index] = (struct cluster_trace){0};
 	index_hosts(state);
 	if (spec->source != SOURCE_WATCH)
 		set_routes(state, cluster);
@@ -336,7 +347,7 @@ static void put(struct state *state, uint16_t index, struct cluster_spec *spec, 
 
 void state_put(struct state *state, struct cluster_spec *spec, int64_t pushed_at, uint64_t now)
 {
-	put(state, state_index(state, spec->name), spec, pushed_at, now);
+	put(state, state_number(state, spec->name), spec, pushed_at, now);
 	state->revision++;
 }
 
@@ -360,9 +371,10 @@ void state_delete(struct state *state, const char *name)
 	drop_cluster(state, cluster->index);
 	claims_told(state);
 	state->clusters[cluster->index] = NULL;
+	state->revision++;
+	cluster_trace_leave(state->traces, cluster->spec->name, cluster->number, state->revision);
 	cluster_destroy(cluster);
 	index_hosts(state);
-	state->revision++;
 }
 
 json_t *state_write(const struct state *state, const struct state_change *change)
@@ -378,30 +390,31 @@ static void read_cluster(struct state *state, json_t *value, const char *at, siz
                          struct json_faults *faults)
 {
 	struct reader reader;
-	uint64_t index = CLUSTERS_MAX, pushed_at = 0;
+	uint64_t number = CLUSTER_NONE, pushed_at = 0;
 	bool initial = false;
 	char path[64];
 	reader_open(&reader, value, faults, "%s.clusters[%zu]", at, i);
-	reader_number(&reader, "index", 0, CLUSTERS_MAX - 1, &index);
+	reader_number(&reader, "index", 0, CLUSTER_NUMBERS - 1, &number);
 	reader_number(&reader, "pushed_at", 0, INT64_MAX, &pushed_at);
 	reader_bool(&reader, "initial", &initial);
 	snprintf(path, sizeof(path), "%s.clusters[%zu].cluster", at, i);
 	struct cluster_spec *spec = cluster_read(reader_field(&reader, "cluster"), NULL, faults, path);
 	if (!spec)
 		return;
-	if (index == CLUSTERS_MAX || state->clusters[index] || state_cluster(state, spec->name)) {
+	uint16_t index = (uint16_t)cluster_place((uint16_t)number);
+	if (number == CLUSTER_NONE || state->clusters[index] || state_cluster(state, spec->name)) {
 		reader_fault(&reader, "index", "a number of its own", "is missing, or number or name are taken");
 		cluster_free(spec);
 		return;
 	}
 	state_facts_read_held(&reader, spec);
-	put(state, (uint16_t)index, spec, (int64_t)pushed_at, now);
+	put(state, (uint16_t)number, spec, (int64_t)pushed_at, now);
 	struct cluster *cluster = state->clusters[index];
 	cluster->initial = initial;
 	cluster->drain = drain_read(reader_field(&reader, "drain"));
 	host_modes_read(&cluster->modes, reader_field(&reader, "host_modes"), spec->name);
-	state_facts_read_parked(&reader, &state->names, (uint16_t)index);
-	state_facts_read_overrides(&reader, &state->names, (uint16_t)index);
+	state_facts_read_parked(&reader, &state->names, index);
+	state_facts_read_overrides(&reader, &state->names, index);
 }
 
 bool state_read(struct state *state, json_t *value, const char *path, uint64_t now, struct json_faults *faults)
@@ -414,6 +427,7 @@ bool state_read(struct state *state, json_t *value, const char *path, uint64_t n
 	json_t *array = reader_array(&reader, "clusters", 0, CLUSTERS_MAX, "clusters");
 	if (!array)
 		reader_fault(&reader, "clusters", "an array", "is missing");
+	cluster_traces_read(&reader, state->traces);
 	for (size_t i = 0; i < json_array_size(array); i++)
 		read_cluster(state, json_array_get(array, i), path, i, now, faults);
 	uint64_t known = 0;

@@ -12,6 +12,7 @@
 #include "common/config.h"
 #include "common/json_reader.h"
 #include "control/state/cluster.h"
+#include "control/state/cluster_number.h"
 #include "control/health/health.h"
 #include "control/state/hold.h"
 #include "control/state/host_mode.h"
@@ -24,7 +25,8 @@ struct adopted_route {
 };
 
 struct cluster {
-	uint16_t index; /* in messages; the same for the cluster's life */
+	uint16_t number; /* in messages; the same for the cluster's life */
+	uint16_t index;  /* its place: cluster_place */
 	struct cluster_spec *spec;
 	struct health *health; /* of spec->hosts, same order */
 	int64_t pushed_at;     /* Unix ms of the last push; 0: none */
@@ -38,6 +40,7 @@ struct cluster {
 	bool known;   /* it has been listed completely, now or by a control before */
 	bool current; /* it has been listed completely by this control; false: what is shown is the last good state */
 	bool unsaved; /* differs from its file */
+	bool urgent;  /* and is to be saved before a caller is answered: see watchers_save_urgent */
 	bool watch_changed; /* `spec->watch` differs from what is being watched */
 	/* What adopt.h made of its routes last, ordered by id; owned. Not `adopted_valid`: to be made anew. */
 	bool adopted_valid;
@@ -57,8 +60,10 @@ struct host_place {
 struct state {
 	uint64_t revision;                      /* one up with every change that is saved */
 	bool untouched;                         /* it began with the configuration, and no operator has changed it */
+	bool unsaved;                           /* parking of a static or push cluster differs from the state file */
 	struct cluster *clusters[CLUSTERS_MAX]; /* by index; NULL: free */
-	struct host_place *places;              /* sorted by id */
+	struct cluster_trace traces[CLUSTERS_MAX];
+	struct host_place *places; /* sorted by id */
 	size_t host_count;
 	struct names names;
 	struct journal *journal; /* what is told; NULL: the log alone. Not owned */
@@ -76,8 +81,10 @@ struct state_change {
 void state_free(struct state *state);
 
 struct cluster *state_cluster(const struct state *state, const char *name);
-/* The index of the cluster of this name: that it has, or would get. */
-uint16_t state_index(const struct state *state, const char *name);
+/* The number of the cluster of this name: that it has, or would get; CLUSTER_NONE: there are CLUSTERS_MAX others. */
+uint16_t state_number(const struct state *state, const char *name);
+/* NULL: the cluster with this number has been removed, or it is CLUSTER_NONE. */
+struct cluster *state_cluster_numbered(const struct state *state, uint16_t number);
 /* The push cluster with this key. */
 struct cluster *state_cluster_by_key(const struct state *state, const char *key);
 /* A host by its id; NULL: there is none. `*cluster` is its cluster. */
@@ -92,6 +99,10 @@ bool state_address_is_ours(const struct config *config, const struct address *ad
  * address of ours. False with at least one fault, its path below "$". */
 bool state_check(const struct state *state, const struct cluster_spec *spec, const struct config *config,
                  struct json_faults *faults);
+
+/* Its host names alone. */
+bool state_check_routes(const struct state *state, const struct cluster_spec *spec, const struct config *config,
+                        struct json_faults *faults);
 
 /* Makes the change, which was checked. Takes `spec`. Hosts with the same id keep their health; overrides stay. Revision
  * one up. */

@@ -38,24 +38,31 @@ static const struct cluster *kept_cluster(const struct state *state, const json_
 	return cluster && source && strcmp(cluster_source_name(cluster->spec->source), source) == 0 ? cluster : NULL;
 }
 
-/* Indexes of clusters that stay remain; the others get those that state_put will give them. */
-static void assign_indexes(const struct state *state, const json_t *entries)
+/* Numbers of clusters that stay remain; the others get those that state_put will give them. `traces`: what clusters
+ * have left then. */
+static void assign_numbers(const struct state *state, const json_t *entries, struct cluster_trace *traces)
 {
-	bool used[CLUSTERS_MAX] = {0};
-	uint16_t next = 0;
+	uint64_t taken = 0;
+	memcpy(traces, state->traces, sizeof(state->traces));
 	for (size_t i = 0; i < json_array_size(entries); i++) {
 		const struct cluster *kept = kept_cluster(state, json_array_get(entries, i));
-		if (kept)
-			used[kept->index] = true;
+		taken |= kept ? UINT64_C(1) << kept->index : 0;
+	}
+	for (unsigned i = 0; i < CLUSTERS_MAX; i++) {
+		const struct cluster *present = state->clusters[i];
+		if (present && !(taken >> i & 1))
+			cluster_trace_leave(traces, present->spec->name, present->number, state->revision + 1);
 	}
 	for (size_t i = 0; i < json_array_size(entries); i++) {
 		json_t *entry = json_array_get(entries, i);
 		const struct cluster *kept = kept_cluster(state, entry);
-		while (!kept && next < CLUSTERS_MAX && used[next])
-			next++;
-		if (!kept && next < CLUSTERS_MAX)
-			used[next] = true;
-		json_object_set_new(entry, "index", json_integer(kept ? kept->index : next));
+		const char *name = json_string_value(json_object_get(json_object_get(entry, "cluster"), "name"));
+		uint16_t number = kept ? kept->number : cluster_number_pick(traces, taken, name ? name : "");
+		if (number != CLUSTER_NONE) {
+			taken |= UINT64_C(1) << cluster_place(number);
+			traces[cluster_place(number)] = (struct cluster_trace){0};
+		}
+		json_object_set_new(entry, "index", json_integer(number));
 	}
 }
 
@@ -75,11 +82,12 @@ static void keep_pushed(json_t *entry, const struct cluster *kept)
 /* The document as it fits this state: a copy as deep as is needed. */
 static json_t *fit(const struct state *state, const json_t *document)
 {
+	struct cluster_trace traces[CLUSTERS_MAX];
 	json_t *copy = json_copy((json_t *)(uintptr_t)document), *entries = json_array();
 	const json_t *array = json_object_get(document, "clusters");
 	for (size_t i = 0; i < json_array_size(array); i++)
 		json_array_append_new(entries, json_copy(json_array_get(array, i)));
-	assign_indexes(state, entries);
+	assign_numbers(state, entries, traces);
 	for (size_t i = 0; i < json_array_size(entries); i++) {
 		json_t *entry = json_array_get(entries, i);
 		const struct cluster *kept = kept_cluster(state, entry);
@@ -93,6 +101,8 @@ static json_t *fit(const struct state *state, const json_t *document)
 		json_object_set(copy, "clusters", entries);
 	json_object_del(copy, "rollbacks");
 	json_object_del(copy, "untouched");
+	json_object_del(copy, "removed");
+	json_object_set_new(copy, "removed", cluster_traces_write(traces));
 	json_decref(entries);
 	return copy;
 }
@@ -169,11 +179,16 @@ static bool stays(const struct state *state, const struct cluster *next)
 	return present && present->spec->source == next->spec->source;
 }
 
+/* The revision stays: the document's is not this state's. */
 static bool read_watched(struct state *state, struct cluster *cluster, const json_t *document)
 {
 	const char *why;
+	uint64_t revision = state->revision;
 	const json_t *watched = watched_of(document, cluster->spec->name);
-	return watched && watch_file_read(state, cluster, (json_t *)(uintptr_t)watched, clock_monotonic_ms(), &why);
+	bool good =
+	    watched && watch_file_read(state, cluster, (json_t *)(uintptr_t)watched, clock_monotonic_ms(), &why);
+	state->revision = revision;
+	return good;
 }
 
 /* The files of watched clusters that come (back): before the state file, which must not be without them. */
@@ -230,7 +245,7 @@ static void put_cluster(struct control *control, struct cluster *wanted, const j
 		read_watched(state, cluster, document);
 }
 
-/* In the order of the document, on which the indexes depend. */
+/* In the order of the document, on which the numbers depend. */
 static void put_clusters(struct control *control, struct state *next, const json_t *document)
 {
 	const json_t *array = json_object_get(document, "clusters");
@@ -292,6 +307,7 @@ static void set_parked(struct control *control, const json_t *document)
 		state_facts_read_parked(&reader, names, cluster->index);
 		json_faults_free(&faults);
 		cluster->unsaved |= cluster->spec->source == SOURCE_WATCH;
+		cluster->urgent |= cluster->unsaved;
 		state_touch_cluster(&control->state, cluster);
 	}
 }
@@ -317,22 +333,23 @@ bool state_document_apply(struct control *control, const json_t *document, uint6
 	json_faults_free(&faults);
 	if (good) {
 		renew_drains(state, &next);
-		good = save_watched(control, &next, document);
 		next.revision = revision;
-		good = good && control_save_state(control, &next, NULL);
+		good = save_watched(control, &next, document) && control_save_state(control, &next, NULL);
 	}
 	if (!good)
 		forget_watched(control, &next);
 	if (good) {
 		remove_others(state, &next);
 		put_clusters(control, &next, document);
+		memcpy(state->traces, next.traces, sizeof(next.traces));
 		set_parked(control, document);
 		set_overrides(&state->names, &next.names);
 		state->revision = revision;
 		state->untouched = false;
 		mark_drains(state);
+		control->watchers.settled = false;
 		watchers_refresh(&control->watchers);
-		watchers_save(&control->watchers);
+		watchers_save_urgent(&control->watchers);
 		drains_wake(control);
 		control_state_changed(control);
 	}

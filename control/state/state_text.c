@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "control/state/cluster_json.h"
 #include "control/state/json_text.h"
@@ -20,7 +21,7 @@ struct writer {
 
 /* A cluster as it will be. */
 struct entry {
-	uint16_t index;
+	uint16_t number;
 	const struct cluster *before; /* NULL: it is new */
 	const struct cluster_spec *spec;
 	int64_t pushed_at;
@@ -50,10 +51,10 @@ static void add_kept(struct writer *writer, const struct entry *entry)
 	struct json_text *text = &writer->text;
 	bool watches = entry->spec->source == SOURCE_WATCH;
 	json_text_member(text, "host_modes", host_modes_write(&entry->before->modes));
-	state_facts_write_overrides(text, &writer->facts, entry->index);
+	state_facts_write_overrides(text, &writer->facts, entry->before->index);
 	/* In the state file this is the part of a watched cluster's own file. */
 	if (!watches || writer->form != STATE_SAVED)
-		state_facts_write_parked(text, &writer->facts, entry->index);
+		state_facts_write_parked(text, &writer->facts, entry->before->index);
 	if (watches && writer->form == STATE_DOCUMENT_WATCHED && entry->before->known)
 		add_watched(writer, entry->before);
 }
@@ -63,7 +64,7 @@ static void add_cluster(struct writer *writer, const struct entry *entry)
 	struct json_text *text = &writer->text;
 	json_text_format(text,
 	                 "%s{\"index\":%u,\"pushed_at\":%" PRId64 ",\"cluster\":", writer->count++ > 0 ? ",\n" : "\n",
-	                 entry->index, entry->pushed_at);
+	                 entry->number, entry->pushed_at);
 	cluster_write_text(text, entry->spec);
 	if (entry->before && entry->before->initial)
 		json_text_put(text, ",\"initial\":true");
@@ -82,7 +83,7 @@ static void add_clusters(struct writer *writer, const struct state_change *chang
 	for (unsigned i = 0; i < CLUSTERS_MAX; i++) {
 		const struct cluster *cluster = state->clusters[i];
 		if (cluster && cluster != before)
-			add_cluster(writer, &(struct entry){cluster->index, cluster, cluster->spec, cluster->pushed_at,
+			add_cluster(writer, &(struct entry){cluster->number, cluster, cluster->spec, cluster->pushed_at,
 			                                    &cluster->drain});
 	}
 	if (!change || !change->spec)
@@ -91,7 +92,21 @@ static void add_clusters(struct writer *writer, const struct state_change *chang
 	if (!drain && before)
 		drain = &before->drain;
 	add_cluster(writer,
-	            &(struct entry){state_index(state, change->name), before, change->spec, change->pushed_at, drain});
+	            &(struct entry){state_number(state, change->name), before, change->spec, change->pushed_at, drain});
+}
+
+static void add_traces(struct writer *writer, const struct state_change *change)
+{
+	const struct state *state = writer->state;
+	struct cluster_trace traces[CLUSTERS_MAX];
+	memcpy(traces, state->traces, sizeof(traces));
+	if (change) {
+		uint16_t number = state_number(state, change->name);
+		traces[cluster_place(number)] = (struct cluster_trace){0};
+		if (!change->spec)
+			cluster_trace_leave(traces, change->name, number, state->revision + 1);
+	}
+	json_text_member(&writer->text, "removed", cluster_traces_write(traces));
 }
 
 char *state_text(const struct state *state, const struct state_change *change, enum state_form form, size_t *len)
@@ -102,6 +117,7 @@ char *state_text(const struct state *state, const struct state_change *change, e
 	add_clusters(&writer, change);
 	json_text_put(&writer.text, "]");
 	if (form == STATE_SAVED) {
+		add_traces(&writer, change);
 		rollback_write(&writer.text, &writer.facts.rollbacks);
 		json_text_put(&writer.text, state->untouched ? ",\"untouched\":true" : "");
 	}

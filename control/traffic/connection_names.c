@@ -64,8 +64,7 @@ void connection_names(const struct control *control, const struct record_connect
 	*names = (struct connection_names){0};
 	if (connection->listener < control->config->listener_count)
 		names->listener = control->config->listeners[connection->listener].name;
-	const struct cluster *cluster =
-	    connection->cluster < CLUSTERS_MAX ? control->state.clusters[connection->cluster] : NULL;
+	const struct cluster *cluster = state_cluster_numbered(&control->state, connection->cluster);
 	if (!cluster)
 		return;
 	names->cluster = cluster->spec->name;

@@ -49,8 +49,9 @@ static void share_why(struct explain_view *view, struct explain_share *share)
 static void make_share(struct explain_view *view, struct explain_share *share,
                        const struct record_explain_share *record)
 {
-	*share = (struct explain_share){.record = record, .cluster = view->control->state.clusters[record->cluster]};
-	share->pair = view->name && share->cluster ? names_pair(view->name, record->cluster) : NULL;
+	const struct cluster *cluster = state_cluster_numbered(&view->control->state, record->cluster);
+	*share = (struct explain_share){.record = record, .cluster = cluster};
+	share->pair = view->name && cluster ? names_pair(view->name, cluster->index) : NULL;
 	if (share->pair)
 		share->weight = weight_of(share->cluster->spec, share->pair);
 	share_why(view, share);

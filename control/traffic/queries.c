@@ -287,7 +287,7 @@ static bool fill_base(struct message *base, const struct control *control, const
 		const struct cluster *cluster = state_cluster(&control->state, filter->cluster);
 		if (!cluster)
 			return false;
-		base->connections.cluster = cluster->index;
+		base->connections.cluster = cluster->number;
 	}
 	if (filter->host != 0)
 		base->connections.host = slots_find(&control->hosts, filter->host);

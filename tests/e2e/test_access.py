@@ -309,7 +309,8 @@ def test_names_with_line_ends(rig: Rig) -> None:
 
 
 def test_json_bombs(rig: Rig) -> None:
-    """Deep nesting, long numbers and strings, doubled fields and wrong bytes are 400, at once."""
+    """Deep nesting, long numbers and strings, doubled fields and wrong bytes are 400, at once. Without a token nothing
+    long is taken at all."""
     _, by_role = guarded(rig)
     admin = bearer(by_role["admin"])
     bodies = [b"[" * 100_000, b'{"a":' * 100_000, b"[" * 2000 + b"]" * 2000,
@@ -323,6 +324,8 @@ def test_json_bombs(rig: Rig) -> None:
         assert answer.status == 400, (body[:20], answer.status)
         assert time.monotonic() - begun < 2
         assert len(answer.body) < 10_000
+    long = {"Content-Length": str(1 << 20), "Content-Type": "application/json"}
+    assert ask("POST", "/api/v1/login", long).status == 413
     assert rig.programs.pid(CONTROL) == pid
 
 

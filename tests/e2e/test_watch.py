@@ -3,13 +3,14 @@ brings takes no traffic before somebody says so."""
 
 from __future__ import annotations
 
+import signal
 import time
 
 from demonet.client import fetch
 from demonet.supervisor import await_true
 from rig import Rig
 from traffic import Load
-from watched import VISIBLE, Watched, await_ready, begin, name, route, routes
+from watched import START, VISIBLE, Watched, await_ready, begin, name, route, routes
 
 APP = name("app")
 TABLE = ((1, 99), (10, 90), (100, 0))  # weights of the new and the old cluster in the steps of a migration
@@ -125,13 +126,37 @@ def test_first_start_parks_nothing(rig: Rig) -> None:
 
 
 def test_parked_takes_over(rig: Rig) -> None:
-    """The Route is deleted on every other cluster: the parked one serves."""
+    """The Route is deleted on every other cluster: the parked one serves, and does so after a restart of control, both
+    before any API has said something and after."""
     watched = begin(rig, [route(APP)])
     watched.two.create(route(APP))
     watched.await_weights(APP, ose1=100, ose2=0)
     watched.one.delete_route("rapp-demo-ch")
     watched.await_served(APP, "ose2")
     watched.await_weights(APP, ose2=100)
+    with watched.one.fault("hang"), watched.two.fault("hang"):
+        watched.restart_control()
+        await_true(lambda: watched.route(APP), START, "control has read its files")
+        watched.await_weights(APP, START, ose2=100)
+        watched.await_served(APP, "ose2")
+    await_ready(watched)
+    watched.proves_live(api=watched.two)
+    watched.await_weights(APP, ose2=100)
+    assert watched.shares(APP, 20) == {"ose2": 20}
+
+
+def test_parked_takes_over_from_a_removed_cluster(rig: Rig) -> None:
+    """The other cluster is removed: the parked one serves at once, and does so after control was killed."""
+    watched = begin(rig, [route(APP)])
+    watched.two.create(route(APP))
+    watched.await_weights(APP, ose1=100, ose2=0)
+    done = rig.api("DELETE", "/api/v1/clusters/ose1?force=true")
+    assert done[0] == 200, done
+    with watched.two.fault("hang"):
+        watched.restart_control(signal.SIGKILL)
+        await_true(lambda: watched.route(APP), START, "control has read its files")
+        watched.await_weights(APP, START, ose2=100)
+        watched.await_served(APP, "ose2")
 
 
 def test_foreign_namespace(rig: Rig) -> None:

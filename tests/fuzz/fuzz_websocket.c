@@ -42,6 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct websockets *sockets;
 	const struct websocket_hub hub = {NULL, opened, message, closed};
 	const struct identity identity = {.role = ROLE_VIEWER, .by = BY_LOOPBACK};
+	const struct address peer = {0};
 	int pair[2];
 	if (!sockets) {
 		config.admin.loopback = ROLE_VIEWER;
@@ -52,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
 		return 0;
-	websockets_adopt(sockets, pair[0], &identity, data, size, release, &pair[0]);
+	websockets_adopt(sockets, pair[0], &identity, &peer, data, size, release, &pair[0]);
 	websockets_close_all(sockets);
 	if (open_clients != 0 || websockets_count(sockets) != 0)
 		abort();

@@ -55,8 +55,26 @@ int fixture_teardown(void **state)
 
 void fixture_restart(void)
 {
+	struct state *state = &fixture_control.state;
+	state->unsaved = false; /* nothing is saved at the end */
+	for (unsigned i = 0; i < CLUSTERS_MAX; i++)
+		if (state->clusters[i])
+			state->clusters[i]->unsaved = false;
 	end();
 	begin();
+}
+
+void fixture_saved(void)
+{
+	char why[STATE_FILE_TEXT_MAX];
+	json_t *file, *memory = state_write(&fixture_control.state, NULL);
+	assert_int_equal(state_file_read(fixture_control.state_file.path, &file, why), STATE_FILE_OK);
+	char *saved = json_dumps(file, JSON_SORT_KEYS), *held = json_dumps(memory, JSON_SORT_KEYS);
+	assert_string_equal(saved, held);
+	free(saved);
+	free(held);
+	json_decref(file);
+	json_decref(memory);
 }
 
 void fixture_health(const char *cluster, enum health_state health)

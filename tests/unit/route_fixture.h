@@ -19,8 +19,10 @@ extern const char *fixture_if_match;
 /* Clusters ose1 and ose2 of control_fixture.h, with health unknown. */
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
-/* The same process after a restart: reads the files that it has written. */
+/* The same process after it was killed: reads the files that it has written. */
 void fixture_restart(void);
+/* The state file says exactly what control has. */
+void fixture_saved(void);
 /* All router hosts of the cluster. */
 void fixture_health(const char *cluster, enum health_state health);
 /* Makes or replaces a cluster; ' stands for ". */

@@ -266,6 +266,111 @@ static void bodies_that_are_too_large(void **state)
 	assert_int_equal(control.state.revision, 1);
 }
 
+/* Announces a body of this length, and sends none of it. */
+static int announce(const char *line, size_t len)
+{
+	char head[300];
+	snprintf(head, sizeof(head),
+	         "%s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+	         line, len);
+	return ask(head);
+}
+
+/* Sends so much of a body whose length is not known before. */
+static void send_chunked(struct client *client, const char *line, size_t len)
+{
+	char head[300], size[20];
+	char *body = malloc(len);
+	assert_non_null(body);
+	memset(body, ' ', len);
+	snprintf(head, sizeof(head),
+	         "%s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nTransfer-Encoding: "
+	         "chunked\r\n\r\n",
+	         line);
+	snprintf(size, sizeof(size), "%zx\r\n", len);
+	client_send(client, head, strlen(head));
+	client_send(client, size, strlen(size));
+	client_send(client, body, len);
+	client_send(client, "\r\n", 2);
+	free(body);
+}
+
+static void each_address_has_its_limit(void **state)
+{
+	static const struct {
+		const char *line, *detail;
+		size_t limit;
+	} cases[] = {
+	    {"POST /api/v1/login", "may have at most 4 KiB", 4 << 10},
+	    {"POST /api/v1/logout", "may have at most 4 KiB", 4 << 10},
+	    {"GET /api/v1/status", "may have at most 4 KiB", 4 << 10},
+	    {"GET /", "may have at most 4 KiB", 4 << 10},
+	    {"POST /api/v1/tokens", "may have at most 64 KiB", 64 << 10},
+	    {"PATCH /api/v1/clusters/ose1", "may have at most 64 KiB", 64 << 10},
+	    {"DELETE /api/v1/clusters/ose1", "may have at most 64 KiB", 64 << 10},
+	    {"POST /api/v1/import", "may have at most 16 MiB", 16 << 20},
+	    {"PUT /api/v1/clusters/a", "may have at most 16 MiB", 16 << 20},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (cases[i].limit > 64 << 10) {
+			assert_int_equal(announce(cases[i].line, cases[i].limit + 1), 413); /* before it is sent */
+			assert_non_null(strstr(last.answer, cases[i].detail));
+		}
+		client_open(&last);
+		send_chunked(&last, cases[i].line, cases[i].limit + 1);
+		client_send(&last, "0\r\n\r\n", 5);
+		client_await(&last);
+		assert_int_equal(client_status(&last), 413);
+		assert_non_null(strstr(last.answer, cases[i].detail));
+		close(last.fd);
+		client_open(&last);
+		send_chunked(&last, cases[i].line, cases[i].limit);
+		client_send(&last, "0\r\n\r\n", 5);
+		client_await(&last);
+		assert_int_not_equal(client_status(&last), 413);
+		close(last.fd);
+	}
+	assert_int_equal(announce("POST /api/v1/login", 64 << 20), 413);
+	assert_non_null(strstr(last.answer, "may have at most 4 KiB"));
+	assert_int_equal(announce("POST /api/v1/tokens", 1 << 20), 413);
+}
+
+/* Until everything that was sent has been read. */
+static void settle(void)
+{
+	uint64_t before;
+	do {
+		before = clock_monotonic_ms();
+		event_loop_turn(loop, 50);
+	} while (clock_monotonic_ms() - before < 50);
+}
+
+/* What is received slowly and is large keeps nobody from small things. */
+static void large_bodies_leave_room_for_small_ones(void **state)
+{
+	enum { SLOW = 4 };
+	static struct client slow[SLOW];
+	for (int i = 0; i < SLOW; i++) {
+		client_open(&slow[i]);
+		send_chunked(&slow[i], "PUT /api/v1/clusters/a", API_BODY_MAX);
+	}
+	settle();
+	client_open(&last);
+	send_chunked(&last, "PUT /api/v1/clusters/a", 1 << 20);
+	client_send(&last, "0\r\n\r\n", 5);
+	client_await(&last);
+	assert_int_equal(client_status(&last), 503);
+	close(last.fd);
+	assert_int_equal(put("small", "{\"source\":\"static\"}"), 201);
+	for (int i = 0; i < SLOW; i++) {
+		assert_int_equal(slow[i].len, 0);
+		client_send(&slow[i], "0\r\n\r\n", 5);
+		client_await(&slow[i]);
+		assert_int_equal(client_status(&slow[i]), 400); /* all of them had room */
+		close(slow[i].fd);
+	}
+}
+
 static void a_write_waits_for_the_workers(void **state)
 {
 	static const char request[] = "DELETE /api/v1/clusters/ose1?force=true HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
@@ -599,6 +704,8 @@ int main(void)
 	    TEST(writes),
 	    TEST(a_body_byte_by_byte),
 	    TEST(bodies_that_are_too_large),
+	    TEST(each_address_has_its_limit),
+	    TEST(large_bodies_leave_room_for_small_ones),
 	    TEST(a_write_waits_for_the_workers),
 	    TEST(but_not_for_ever),
 	    TEST(what_waits_is_answered_before_the_end),

@@ -385,8 +385,9 @@ static void pushes_are_held_too(void **unused)
 	    "'a.ch', 'weight': 3}, {'host': 'b.ch'}]}");
 	state_put(&state, first, 1, 0);
 	struct cluster *pushed = state_cluster(&state, "p");
+	struct json_faults faults = {0};
 	struct cluster_spec *empty = fixture_cluster("{'name': 'p', 'source': 'push'}");
-	assert_true(adopt_push(&state, pushed, empty, &now));
+	assert_true(adopt_push(&state, pushed, empty, config, &now, &faults));
 	assert_int_equal(empty->route_count, 2);
 	assert_int_equal(empty->host_count, 1);
 	state_put(&state, empty, 2, 0);
@@ -399,9 +400,72 @@ static void pushes_are_held_too(void **unused)
 	struct cluster_spec *again = fixture_cluster(
 	    "{'name': 'p', 'source': 'push', 'hosts': [{'name': 'r1', 'address': '203.0.113.31'}], 'routes': [{'host': "
 	    "'a.ch', 'weight': 3}, {'host': 'b.ch'}]}");
-	assert_false(adopt_push(&state, pushed, again, &now));
+	assert_true(adopt_push(&state, pushed, again, config, &now, &faults));
+	assert_int_equal(again->route_count, 2);
 	state_put(&state, again, 3, 0);
 	assert_int_equal(adopt_held(&state, state_cluster(&state, "p")), 0);
+}
+
+static struct cluster_spec *push_of(unsigned from, unsigned to)
+{
+	char text[2000], *at = text;
+	at += sprintf(
+	    at, "{'name': 'p', 'source': 'push', 'hosts': [{'name': 'r1', 'address': '203.0.113.31'}], 'routes': [");
+	for (unsigned i = from; i < to; i++)
+		at += sprintf(at, "%s{'host': 'app%u.ch'}", i > from ? ", " : "", i);
+	strcpy(at, "]}");
+	return fixture_cluster(text);
+}
+
+/* Of a push: returns whether it found room, and what the cluster has then. */
+static bool push(unsigned from, unsigned to, size_t *count)
+{
+	struct json_faults faults = {0};
+	struct cluster_spec *spec = push_of(from, to);
+	assert_true(state_check(&state, spec, config, &faults));
+	bool fits = adopt_push(&state, state_cluster(&state, "p"), spec, config, &now, &faults);
+	assert_int_equal(faults.count, !fits);
+	if (!fits)
+		assert_string_equal(faults.list[0].path, "$.routes");
+	json_faults_free(&faults);
+	*count = spec->route_count;
+	state_put(&state, spec, 1, 0);
+	return fits;
+}
+
+static void what_is_held_leaves_new_routes_out(void **unused)
+{
+	size_t count;
+	config->limits.routes = 30;
+	state_put(&state, push_of(0, 0), 1, 0);
+	assert_true(push(0, 20, &count));
+	for (unsigned i = 0; i < 3; i++) {
+		assert_false(push(19, 40, &count)); /* app19.ch stays, 19 are held, 20 are new */
+		assert_int_equal(count, 20);
+		assert_int_equal(state.names.count, 20);
+		assert_int_equal(adopt_held(&state, state_cluster(&state, "p")), 19);
+	}
+	assert_true(push(10, 30, &count)); /* 10 are back */
+	assert_int_equal(count, 30);
+	assert_false(push(30, 50, &count));
+	assert_int_equal(adopt_held(&state, state_cluster(&state, "p")), 30);
+	/* Confirmed, there is room. */
+	state_put(&state, adopt_without_held(state_cluster(&state, "p")->spec), 1, 0);
+	assert_true(push(30, 50, &count));
+	assert_int_equal(count, 20);
+}
+
+/* Nobody confirms: what is held goes by itself, and so the push finds room. */
+static void held_routes_make_room_in_time(void **unused)
+{
+	size_t count;
+	config->limits.routes = 30;
+	state_put(&state, push_of(0, 0), 1, 0);
+	assert_true(push(0, 20, &count));
+	assert_false(push(19, 40, &count));
+	pass(600);
+	assert_true(push(19, 40, &count));
+	assert_int_equal(count, 21);
 }
 
 int main(void)
@@ -423,6 +487,8 @@ int main(void)
 	    TEST(no_pods_at_all_are_not_believed),
 	    TEST(most_hosts_are_held_only_while_they_pass_their_check),
 	    TEST(pushes_are_held_too),
+	    TEST(what_is_held_leaves_new_routes_out),
+	    TEST(held_routes_make_room_in_time),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -393,6 +393,34 @@ static void wrong_pushes(void **state)
 	               "{'routes':{},'routerHosts':{'h':{'hostIP':'198.51.100.10'}}}");
 }
 
+/* Names that are held keep their place, and the limit holds. */
+static void pushes_that_find_no_room(void **state)
+{
+	char body[1000], *at;
+	config->limits.routes = 30;
+	for (unsigned n = 0; n < 4; n++) {
+		at = body + sprintf(body, "{'routerHosts': {}, 'routes': {");
+		for (unsigned i = 0; i < 20; i++)
+			at += sprintf(at, "%s'%u': {'url': 'n%u-%u.ch'}", i > 0 ? "," : "", i, n, i);
+		strcpy(at, "}}");
+		if (n == 0)
+			assert_written(201, "POST", "/api/cluster/K3", body);
+		struct api_reply reply = call("POST", "/api/cluster/K3", body);
+		assert_int_equal(reply.status, n == 0 ? 201 : 409);
+		json_decref(reply.json);
+		assert_true(control.state.names.count <= 30);
+	}
+	assert_refused(
+	    409,
+	    "this push and what is held of cluster ose3 would make 42 host names in all; expected at most 30 "
+	    "(limits.routes in the configuration file). Its new routes are left out, all else of it counts. "
+	    "Confirm the held deletions (POST /api/v1/clusters/ose3/held/confirm), or raise the limit",
+	    "POST", "/api/cluster/K3", body);
+	assert_written(200, "POST", "/api/v1/clusters/ose3/held/confirm", NULL);
+	assert_written(201, "POST", "/api/cluster/K3", body);
+	assert_int_equal(state_cluster(&control.state, "ose3")->spec->route_count, 20);
+}
+
 static void a_stranger_cannot_tell_clusters_apart(void **state)
 {
 	static const struct {
@@ -446,6 +474,7 @@ int main(void)
 	    TEST(each_source_owns_its_cluster),
 	    TEST(pushes),
 	    TEST(wrong_pushes),
+	    TEST(pushes_that_find_no_room),
 	    TEST(a_stranger_cannot_tell_clusters_apart),
 	    TEST(patches),
 	    TEST(watched_clusters_own_what_their_api_shows),

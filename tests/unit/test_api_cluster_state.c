@@ -1,12 +1,17 @@
 /* api_cluster_state: which state may follow which, that activation moves nobody, and what the plans say. */
+#include "control/control_store.h"
 #include "control/state/claims.h"
+#include "control/state/override.h"
 #include "control/observe/journal.h"
 #include "control/state/weight.h"
 #include "control_fixture.h"
 #include "route_fixture.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #define OSE1 "/api/v1/clusters/ose1"
 #define OSE3 "/api/v1/clusters/ose3"
@@ -241,6 +246,105 @@ static void a_parked_route_takes_over_after_a_removal(void **state)
 	assert_int_equal(weight_on("app1.ch", "ose3"), 10000);
 }
 
+/* Activated beside ose1 and ose2; *.wild.ch has no weight of its own. */
+static void add_parked(void)
+{
+	fixture_put("{'name': 'ose3', 'source': 'static', 'state': 'staged', 'routes': [{'host': 'app1.ch'}, {'host': "
+	            "'*.wild.ch'}]}");
+	fixture_written(true, "POST", OSE3 "/activate", NULL);
+	assert_int_equal(weight_on("*.wild.ch", "ose3"), 0);
+}
+
+/* It serves now, as the file says, and after a kill. */
+static void assert_serves_for_good(const char *route, unsigned weight)
+{
+	assert_int_equal(weight_on(route, "ose3"), weight);
+	fixture_saved();
+	fixture_restart();
+	assert_int_equal(weight_on(route, "ose3"), weight);
+	assert_false(fixture_pair(route, "ose3")->parked);
+}
+
+static void the_end_of_parking_is_saved(void **state)
+{
+	add_parked();
+	fixture_written(true, "DELETE", OSE1 "?force=true", NULL);
+	assert_serves_for_good("*.wild.ch", 10000);
+	assert_int_equal(weight_on("app1.ch", "ose3"), 0); /* ose2 has it */
+	fixture_put("{'name': 'ose2', 'source': 'static'}");
+	assert_serves_for_good("app1.ch", 10000);
+}
+
+static void the_end_of_parking_by_a_push_is_saved(void **state)
+{
+	fixture_put("{'name': 'p', 'source': 'push'}");
+	fixture_ask(201, "POST", "/api/cluster/p",
+	            "{'routes': {'a': {'url': 'a.ch'}, 'b': {'url': 'b.ch'}}, 'routerHosts': {}}");
+	fixture_put("{'name': 'ose3', 'source': 'static', 'state': 'staged', 'routes': [{'host': 'a.ch'}, {'host': "
+	            "'b.ch'}]}");
+	fixture_written(true, "POST", OSE3 "/activate", NULL);
+	fixture_ask(201, "POST", "/api/cluster/p", "{'routes': {'b': {'url': 'b.ch'}}, 'routerHosts': {}}");
+	assert_serves_for_good("a.ch", 10000);
+	fixture_ask(201, "POST", "/api/cluster/p", "{'routes': {}, 'routerHosts': {}}");
+	assert_int_equal(weight_on("b.ch", "ose3"), 0);
+	fixture_written(true, "POST", "/api/v1/clusters/p/held/confirm", NULL);
+	assert_serves_for_good("b.ch", 10000);
+}
+
+static void a_weight_of_its_own_ends_the_parking(void **state)
+{
+	add_parked();
+	fixture_put("{'name': 'ose3', 'source': 'static', 'routes': [{'host': '*.wild.ch', 'weight': 50}]}");
+	assert_serves_for_good("*.wild.ch", 5000);
+	fixture_put("{'name': 'ose3', 'source': 'static', 'routes': [{'host': '*.wild.ch'}]}");
+	assert_serves_for_good("*.wild.ch", 10000);
+}
+
+/* A control of before has saved the parking, but not its end. */
+static void older_files_heal(void **state)
+{
+	add_parked();
+	fixture_written(true, "PUT", "/api/v1/routes/app1.ch/clusters/ose3/weight", "{'weight': 1}");
+	fixture_written(true, "DELETE", OSE1 "?force=true", NULL);
+	fixture_pair("*.wild.ch", "ose3")->parked = true;
+	fixture_pair("app1.ch", "ose3")->parked = true;
+	assert_true(control_save(&fixture_control, NULL));
+	fixture_restart();
+	assert_false(fixture_pair("app1.ch", "ose3")->parked); /* it has an override */
+	assert_serves_for_good("*.wild.ch", 10000);
+}
+
+/* A cluster that is not watched has no file of its own. */
+static void what_cannot_be_saved_parks_and_unparks_nobody(void **state)
+{
+	char path[CONTROL_PATH_MAX + 32];
+	struct rlimit limit, none;
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &limit);
+	none = limit;
+	none.rlim_cur = 0;
+	fixture_put("{'name': 'ose3', 'source': 'static', 'state': 'staged', 'routes': [{'host': '*.wild.ch'}]}");
+	struct cluster *ose3 = state_cluster(&fixture_control.state, "ose3");
+	struct cluster_settings settings = control_settings(ose3);
+	settings.state = CLUSTER_ACTIVE;
+	setrlimit(RLIMIT_FSIZE, &none);
+	bool activated = control_patch(&fixture_control, ose3, &settings, &fixture_actor);
+	setrlimit(RLIMIT_FSIZE, &limit);
+	assert_false(activated || fixture_pair("*.wild.ch", "ose3")->parked || ose3->unsaved);
+	fixture_written(true, "POST", OSE3 "/activate", NULL);
+	setrlimit(RLIMIT_FSIZE, &none);
+	bool deleted = control_delete(&fixture_control, "ose1", &fixture_actor);
+	bool overridden =
+	    control_override(&fixture_control, fixture_route("*.wild.ch"), ose3->index, 100, &fixture_actor);
+	setrlimit(RLIMIT_FSIZE, &limit);
+	assert_false(deleted || overridden);
+	assert_true(fixture_pair("*.wild.ch", "ose3")->parked);
+	fixture_saved();
+	watchers_save(&fixture_control.watchers);
+	snprintf(path, sizeof(path), "%s/watch-ose3.state", fixture_control.config->paths.state);
+	assert_int_not_equal(access(path, F_OK), 0);
+}
+
 static void plans_of_puts(void **state)
 {
 	fixture_planned(true, "PUT", "/api/v1/clusters/new?dry_run=true",
@@ -283,6 +387,11 @@ int main(void)
 	    TEST(each_way_needs_force),
 	    TEST(the_last_host_needs_force),
 	    TEST(a_parked_route_takes_over_after_a_removal),
+	    TEST(the_end_of_parking_is_saved),
+	    TEST(the_end_of_parking_by_a_push_is_saved),
+	    TEST(a_weight_of_its_own_ends_the_parking),
+	    TEST(older_files_heal),
+	    TEST(what_cannot_be_saved_parks_and_unparks_nobody),
 	    TEST(plans_of_puts),
 	};
 	return fixture_run_tests(tests, sizeof(tests) / sizeof(tests[0]));

@@ -372,6 +372,49 @@ static void assert_fault(const char *path, const char *state_json)
 
 #define ENTRY(spec, more) "{'revision': 9, 'clusters': [{'index': 0, 'pushed_at': 0, 'cluster': " spec more "}]}"
 #define PLAIN             "{'name': 'n', 'source': 'static'}"
+#define DRAIN(timeout)                                                                                                 \
+	"{'since': 5, 'deadline': 0, 'timeout': " timeout ", 'ended': 0, 'told': false, 'by': 'a', 'reason': ''}"
+
+/* The next writes have room to count on, and are readable. */
+static void the_revision_has_a_bound(void **state)
+{
+	static const char *const bodies[] = {
+	    "{'revision': %s, 'clusters': []}",
+	    "{'format': 'pointsman-state', 'version': 1, 'revision': %s, 'state': {'revision': 9, 'clusters': []}}"};
+	static const char *const wrong[] = {"9223372036854775807", "4611686018427387904", "-1", "'5'", "1.5"};
+	char body[200];
+	for (unsigned i = 0; i < 2; i++) {
+		for (unsigned j = 0; j < 5; j++) {
+			now()->untouched = true;
+			snprintf(body, sizeof(body), bodies[i], wrong[j]);
+			fixture_refused(400, "$.revision: ", "POST", "/api/v1/import", body);
+		}
+	}
+	snprintf(body, sizeof(body), bodies[0], "4611686018427387903");
+	fixture_ask(200, "POST", "/api/v1/import", body);
+	assert_int_equal(now()->revision, INT64_MAX / 2);
+	fixture_written(true, "PUT", "/api/v1/clusters/c", "{'source': 'static'}");
+	fixture_restart();
+	assert_int_equal(now()->revision, INT64_MAX / 2 + 1);
+	assert_non_null(state_cluster(now(), "c"));
+}
+
+/* What its own file says of a revision is of another appliance. */
+static void the_revision_of_a_watched_cluster_is_left_alone(void **state)
+{
+	now()->untouched = true;
+	for (unsigned i = 0; i < CLUSTERS_MAX; i++) /* the file is written before the state, and not again soon */
+		fixture_control.watchers.list[i].save_at = UINT64_MAX;
+	fixture_ask(200, "POST", "/api/v1/import",
+	            "{'revision': 9, 'clusters': [{'index': 0, 'pushed_at': 0, 'cluster': {'name': 'ose9', 'source': "
+	            "'watch', 'watch': {'server': 'https://127.0.0.1:1'}}, 'watched': {'cluster': 'ose9', 'revision': "
+	            "9223372036854775807, 'hosts': [], 'routes': []}}]}");
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(now()->revision, 9);
+		assert_true(state_cluster(now(), "ose9")->known);
+		fixture_restart();
+	}
+}
 
 static void wrong_documents(void **state)
 {
@@ -386,6 +429,14 @@ static void wrong_documents(void **state)
 	assert_fault("$.state.clusters[0].overrides[\"a.ch\"]", ENTRY(PLAIN, ", 'overrides': {'a.ch': 101}"));
 	assert_fault("$.state.clusters[0].host_modes[0]", ENTRY(PLAIN, ", 'host_modes': [{'mode': 'off'}]"));
 	assert_fault("$.state.clusters[0].drain", ENTRY(PLAIN, ", 'drain': 1"));
+	assert_fault("$.state.clusters[0].drain", ENTRY(PLAIN, ", 'drain': " DRAIN("'1'")));
+	assert_fault("$.state.clusters[0].drain.timeout", ENTRY(PLAIN, ", 'drain': " DRAIN("-1")));
+	assert_fault("$.state.clusters[0].drain.timeout", ENTRY(PLAIN, ", 'drain': " DRAIN("999")));
+	assert_fault("$.state.clusters[0].drain.timeout", ENTRY(PLAIN, ", 'drain': " DRAIN("2592000001")));
+	assert_fault("$.state.clusters[0].host_modes[0].drain.timeout",
+	             ENTRY(PLAIN,
+	                   ", 'host_modes': [{'mode': 'draining', 'name': 'r', 'address': '192.0.2.1', 'http_port': "
+	                   "80, 'https_port': 443, 'drain': " DRAIN("9223372036854775807") "}]"));
 	assert_fault("$.state.clusters[0].parked[1]", ENTRY(PLAIN, ", 'parked': ['a.ch', 7]"));
 	assert_fault("$.state.clusters[0].watched", ENTRY(PLAIN, ", 'watched': {'cluster': 'm'}"));
 	assert_fault("$.state.clusters[0][\"pins\"]", ENTRY(PLAIN, ", 'pins': []"));
@@ -420,6 +471,8 @@ int main(void)
 	    TEST(a_fresh_appliance_with_its_configuration),
 	    TEST(a_fresh_appliance_at_the_same_revision),
 	    TEST(a_saved_state_without_a_frame),
+	    TEST(the_revision_has_a_bound),
+	    TEST(the_revision_of_a_watched_cluster_is_left_alone),
 	    TEST(wrong_documents),
 	};
 	return fixture_run_tests(tests, sizeof(tests) / sizeof(tests[0]));

@@ -374,6 +374,37 @@ static void another_path(void **state)
 	assert_int_equal(auth_tokens(auth)->count, 2);
 }
 
+/* What `pointsman token create --local` does in the moment in which we have let go of the file. */
+static const char *meanwhile;
+
+void __real_tokens_unlock(int lock);
+void __wrap_tokens_unlock(int lock)
+{
+	char why[TOKENS_TEXT_MAX], secret[TOKEN_SECRET_MAX + 1];
+	struct tokens tokens = {0};
+	const char *name = meanwhile;
+	__real_tokens_unlock(lock);
+	if (!name)
+		return;
+	meanwhile = NULL;
+	lock = tokens_lock(tokens_path, why);
+	assert_int_equal(tokens_read(tokens_path, &tokens, why), TOKENS_OK);
+	assert_true(tokens_add(&tokens, name, ROLE_VIEWER, 0, secret, why));
+	assert_true(tokens_write(tokens_path, &tokens, why));
+	tokens_free(&tokens);
+	__real_tokens_unlock(lock);
+}
+
+static void a_change_right_after_ours_is_seen(void **state)
+{
+	char secret[TOKEN_SECRET_MAX + 1];
+	meanwhile = "dora";
+	create("carl", ROLE_VIEWER, secret);
+	auth_refresh(auth);
+	assert_int_equal(auth_tokens(auth)->count, 4);
+	assert_non_null(tokens_find_name(auth_tokens(auth), "dora"));
+}
+
 static void making_and_removing(void **state)
 {
 	unsigned status;
@@ -413,6 +444,7 @@ int main(void)
 	    TEST(others_change_the_file),
 	    TEST(what_everybody_may_write_is_broken),
 	    TEST(another_path),
+	    TEST(a_change_right_after_ours_is_seen),
 	    TEST(making_and_removing),
 	};
 	if (!mkdtemp(directory))

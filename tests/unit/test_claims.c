@@ -186,6 +186,48 @@ static void a_deleted_cluster_frees_the_others(void **unused)
 	assert_int_equal(weight(1), 100);
 }
 
+/* Whose pair it is, not who brought the change. */
+static void who_is_changed_is_unsaved(void **unused)
+{
+	appears(0, "shop", 1, -1, false);
+	appears(1, "shop", 2, -1, false);
+	assert_true(state.clusters[1]->unsaved && state.clusters[1]->urgent);
+	assert_false(state.clusters[0]->unsaved || state.unsaved);
+	state.clusters[1]->unsaved = state.clusters[1]->urgent = false;
+	assert_false(claims_settle(&state, app()) || claims_settle_all(&state));
+	assert_false(state.clusters[1]->unsaved);
+	state_drop_route(&state, app(), 0);
+	assert_true(state.clusters[1]->unsaved && state.clusters[1]->urgent);
+	/* Of others the state file says it. */
+	state_put(&state, fixture_cluster("{'name': 's', 'source': 'static', 'routes': [{'host': 'app.ch'}]}"), 0, 0);
+	names_pair(app(), 3)->parked = true;
+	assert_false(state.unsaved);
+	state_drop_route(&state, app(), 1);
+	assert_int_equal(weight(3), 100);
+	assert_true(state.unsaved);
+	assert_false(state.clusters[3]->unsaved);
+}
+
+static void a_displaced_owner_is_unsaved(void **unused)
+{
+	appears(0, "late", 9, -1, true);
+	appears(1, "early", 3, -1, true);
+	assert_true(names_pair(app(), 0)->conflict && state.clusters[0]->unsaved);
+}
+
+/* From a file of before. */
+static void a_weight_or_an_override_ends_the_parking(void **unused)
+{
+	appears(0, "shop", 1, -1, false);
+	appears(1, "shop", 2, -1, false);
+	appears(2, "shop", 3, 7, false)->parked = true;
+	names_pair_override(&state.names, app(), names_pair(app(), 1), 5 * HUNDREDTHS);
+	assert_true(claims_settle_all(&state));
+	assert_false(names_pair(app(), 1)->parked || names_pair(app(), 2)->parked);
+	names_pair_override(&state.names, app(), names_pair(app(), 1), -1);
+	assert_int_equal(weight(1), 100);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -204,6 +246,9 @@ int main(void)
 	    TEST(a_conflict_ends_with_its_other_side),
 	    TEST(others_of_the_heirs_namespace_are_parked),
 	    TEST(a_deleted_cluster_frees_the_others),
+	    TEST(who_is_changed_is_unsaved),
+	    TEST(a_displaced_owner_is_unsaved),
+	    TEST(a_weight_or_an_override_ends_the_parking),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,7 +70,7 @@ static void a_route_that_has_gone_keeps_its_name(void **state)
 static void on_https_of_ose2(struct record_connection *connection)
 {
 	connection->listener = 1;
-	connection->cluster = state_cluster(&traffic.control.state, "ose2")->index;
+	connection->cluster = state_cluster(&traffic.control.state, "ose2")->number;
 	connection->host = traffic_host_slot("ose2", 0);
 }
 

@@ -128,7 +128,7 @@ static void a_cluster_drains_as_a_whole(void **state)
 	connections(2);
 	drain_cluster(CLUSTER_DRAINING, 1000, false);
 	const struct message *asked = traffic_asked(MESSAGE_CONNECTIONS, 0, &query);
-	assert_int_equal(asked->connections.cluster, ose1()->index);
+	assert_int_equal(asked->connections.cluster, ose1()->number);
 	assert_int_equal(asked->connections.host, SLOT_NONE);
 	assert_string_equal(told("cluster_drain_timeout"),
 	                    "cluster ose1 has 2 connections left after 1s: they are closed");
@@ -152,7 +152,7 @@ static void router_hosts_of_a_cluster_that_is_closed_are_not_closed_once_more(vo
 	assert_int_equal(asked->connections.host, SLOT_NONE);
 	for (unsigned i = 2; i < 4; i++) { /* again, a second after the other */
 		asked = traffic_asked(MESSAGE_CONNECTIONS, i, &query);
-		assert_int_equal(asked->connections.cluster, ose1()->index);
+		assert_int_equal(asked->connections.cluster, ose1()->number);
 		assert_int_equal(asked->connections.host, SLOT_NONE);
 	}
 	/* The cluster alone is active again: the router host still ends. */

@@ -67,7 +67,7 @@ static void add_share(unsigned worker, const char *cluster, unsigned weight, boo
 {
 	struct record record = {.type = RECORD_EXPLAIN_SHARE};
 	record.share = (struct record_explain_share){.pair = SLOT_NONE,
-	                                             .cluster = cluster_of(cluster)->index,
+	                                             .cluster = cluster_of(cluster)->number,
 	                                             .weight = (uint16_t)weight,
 	                                             .credit = -3,
 	                                             .served = served,
@@ -84,7 +84,7 @@ static void add_host(unsigned worker, const char *cluster, unsigned host, uint64
 	record.host = (struct record_explain_host){.address = cluster_of(cluster)->spec->hosts[host].address,
 	                                           .slot = slot,
 	                                           .generation = traffic.control.hosts.entries[slot].generation,
-	                                           .cluster = cluster_of(cluster)->index,
+	                                           .cluster = cluster_of(cluster)->number,
 	                                           .port = 80,
 	                                           .healthy = usable,
 	                                           .usable = usable,
@@ -269,7 +269,7 @@ static void each_worker_has_its_own_turn(void **state)
 		const char *elected = worker == 0 ? "ose1" : "ose2";
 		record.explain = (struct record_explain){.decision = DECISION_ELECTED,
 		                                         .route = host_name("app1.ch"),
-		                                         .cluster = cluster_of(elected)->index,
+		                                         .cluster = cluster_of(elected)->number,
 		                                         .host = traffic_host_slot(elected, 0)};
 		explain_add(explain, worker, &record);
 		add_share(worker, "ose1", 1000, true, true, worker == 0);

@@ -101,6 +101,19 @@ static void saved_and_read(void **state)
 	host_modes_free(&again);
 }
 
+/* As the API takes them. */
+static void timeouts_have_bounds(void **state)
+{
+	static const int64_t good[] = {0, 1000, 2592000000}, wrong[] = {INT64_MIN, -1, 1, 999, 2592000001, INT64_MAX};
+	struct drain drain = drain_begin(1000, 60000, false, &anna);
+	for (unsigned i = 0; i < 3 + 6; i++) {
+		drain.timeout = (uint64_t)(i < 3 ? good[i] : wrong[i - 3]);
+		json_t *saved = drain_write(&drain);
+		assert_int_equal(drain_read(saved).since, i < 3 ? 1000 : 0);
+		json_decref(saved);
+	}
+}
+
 static void what_is_not_right_is_left_out(void **state)
 {
 	struct host_modes modes = {0};
@@ -126,7 +139,7 @@ static void what_is_not_right_is_left_out(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(found_by_id), cmocka_unit_test(no_more_than_fit),
-	                                   cmocka_unit_test(saved_and_read),
+	                                   cmocka_unit_test(saved_and_read), cmocka_unit_test(timeouts_have_bounds),
 	                                   cmocka_unit_test(what_is_not_right_is_left_out)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -101,9 +101,9 @@ static void versions_and_types(void **state)
 static void host_values(void **state)
 {
 	struct message m = host_message();
-	m.host.cluster = CLUSTERS_MAX;
+	m.host.cluster = CLUSTER_NUMBERS;
 	assert_resealed(m, MESSAGE_BAD_VALUE);
-	m.host.cluster = CLUSTERS_MAX - 1;
+	m.host.cluster = CLUSTER_NUMBERS - 1;
 	assert_resealed(m, MESSAGE_OK);
 	m.host.healthy = 2;
 	assert_resealed(m, MESSAGE_BAD_VALUE);
@@ -126,13 +126,13 @@ static void route_values(void **state)
 	m.route.shares[1].weight = 10001;
 	assert_resealed(m, MESSAGE_BAD_VALUE);
 	m = route_message();
-	m.route.shares[1].cluster = CLUSTERS_MAX;
+	m.route.shares[1].cluster = CLUSTER_NUMBERS;
 	assert_resealed(m, MESSAGE_BAD_VALUE);
 	m = route_message();
 	m.route.shares[0].https = 2;
 	assert_resealed(m, MESSAGE_BAD_VALUE);
 	m = route_message();
-	m.route.shares[2].cluster = CLUSTERS_MAX; /* behind share_count: not read */
+	m.route.shares[2].cluster = CLUSTER_NUMBERS; /* behind share_count: not read */
 	assert_resealed(m, MESSAGE_OK);
 }
 
@@ -178,7 +178,7 @@ static void listener_values(void **state)
 	m.listener.listener = LISTENERS_MAX;
 	assert_resealed(m, MESSAGE_BAD_VALUE);
 	m.listener.listener = 0;
-	m.listener.cluster = CLUSTERS_MAX;
+	m.listener.cluster = CLUSTER_NUMBERS;
 	assert_resealed(m, MESSAGE_BAD_VALUE);
 }
 
@@ -209,9 +209,9 @@ static void connections_values(void **state)
 	m.connections.client_length = 129;
 	assert_resealed(m, MESSAGE_BAD_VALUE);
 	m = good;
-	m.connections.cluster = CLUSTERS_MAX - 1;
+	m.connections.cluster = CLUSTER_NUMBERS - 1;
 	assert_resealed(m, MESSAGE_OK);
-	m.connections.cluster = CLUSTERS_MAX;
+	m.connections.cluster = CLUSTER_NUMBERS;
 	assert_resealed(m, MESSAGE_BAD_VALUE);
 	m = good;
 	m.connections.states = (1 << CONNECTION_STATES) - 1;

@@ -1,7 +1,9 @@
 /* override: many at once are one revision, what was before comes back exactly, and what cannot be saved is undone. */
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "control/state/override.h"
 #include "control/state/weight.h"
@@ -98,6 +100,26 @@ static void what_was_parked_is_parked_again(void **state)
 	assert_true(fixture_pair("app1.ch", "ose2")->parked);
 }
 
+/* For good, also over a kill. */
+static void an_override_ends_the_parking(void **state)
+{
+	fixture_put("{'name':'ose3','source':'static','state':'staged','routes':[{'host':'app1.ch'}]}");
+	fixture_written(true, "POST", "/api/v1/clusters/ose3/activate", NULL);
+	assert_true(fixture_pair("app1.ch", "ose3")->parked);
+	const struct override list[] = {of("app1.ch", "ose3", 100)};
+	set(list, 1);
+	assert_false(fixture_pair("app1.ch", "ose3")->parked);
+	fixture_saved();
+	fixture_restart();
+	const struct override none[] = {of("app1.ch", "ose3", -1)};
+	set(none, 1);
+	const struct cluster *cluster = state_cluster(&fixture_control.state, "ose3");
+	assert_int_equal(weight_of(cluster->spec, fixture_pair("app1.ch", "ose3")).value, 10000);
+	char path[CONTROL_PATH_MAX + 32];
+	snprintf(path, sizeof(path), "%s/watch-ose3.state", fixture_control.config->paths.state);
+	assert_int_not_equal(access(path, F_OK), 0); /* that is for watched clusters */
+}
+
 static void the_cluster_is_gone_meanwhile(void **state)
 {
 	const struct override before[] = {of("app1.ch", "ose2", 1234)}, then[] = {of("app1.ch", "ose2", 1)};
@@ -108,6 +130,19 @@ static void the_cluster_is_gone_meanwhile(void **state)
 	roll_back("app1.ch");
 	assert_int_equal(now("app1.ch", "ose9"), -1);
 	assert_int_equal(now("app1.ch", "ose1"), -1);
+}
+
+/* Then there is nothing to take back: it would say "changed" for ever. */
+static void a_rollback_of_clusters_that_are_gone(void **state)
+{
+	const struct override list[] = {of("*.wild.ch", "ose1", 5000)};
+	set(list, 1);
+	assert_non_null(fixture_route("*.wild.ch")->rollback);
+	fixture_put("{'name':'ose3','source':'static','routes':[{'host':'*.wild.ch'}]}");
+	assert_true(control_delete(&fixture_control, "ose1", &fixture_actor));
+	assert_null(fixture_route("*.wild.ch")->rollback);
+	fixture_restart();
+	assert_null(fixture_route("*.wild.ch")->rollback);
 }
 
 static void a_route_that_is_gone(void **state)
@@ -162,10 +197,16 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(many_are_one_revision),          TEST(a_route_that_does_not_change_keeps_its_rollback),
-	    TEST(taken_back_over_a_restart),      TEST(what_was_parked_is_parked_again),
-	    TEST(the_cluster_is_gone_meanwhile),  TEST(a_route_that_is_gone),
-	    TEST(what_cannot_be_saved_is_undone), TEST(one_weight),
+	    TEST(many_are_one_revision),
+	    TEST(a_route_that_does_not_change_keeps_its_rollback),
+	    TEST(taken_back_over_a_restart),
+	    TEST(what_was_parked_is_parked_again),
+	    TEST(an_override_ends_the_parking),
+	    TEST(the_cluster_is_gone_meanwhile),
+	    TEST(a_route_that_is_gone),
+	    TEST(what_cannot_be_saved_is_undone),
+	    TEST(one_weight),
+	    TEST(a_rollback_of_clusters_that_are_gone),
 	};
 	return fixture_run_tests(tests, sizeof(tests) / sizeof(tests[0]));
 }

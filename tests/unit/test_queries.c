@@ -6,7 +6,9 @@
 #include <time.h>
 
 #include "control/control_feed.h"
+#include "control/traffic/connection_names.h"
 #include "control/traffic/queries.h"
+#include "control_fixture.h"
 
 /* What a question has brought. */
 struct seen {
@@ -95,11 +97,49 @@ static void filters_become_slots(void **state)
 	assert_true(prefix_parse("192.0.2.0/24", &filter.client));
 	ask(&filter, &seen);
 	const struct message *message = traffic_asked(MESSAGE_CONNECTIONS, 0, &query);
-	assert_int_equal(message->connections.cluster, ose2->index);
+	assert_int_equal(message->connections.cluster, ose2->number);
 	assert_int_equal(message->connections.host, traffic_host_slot("ose2", 0));
 	assert_int_equal(message->connections.min_age, 5000);
 	assert_int_equal(message->connections.client_length, 120);
 	assert_true(address_equal(&message->connections.client, &filter.client.address));
+}
+
+/* The number of the cluster in a query for its connections. */
+static uint16_t number_asked(const char *cluster)
+{
+	uint32_t query;
+	fake_link_forget();
+	ask(&(struct queries_filter){.cluster = cluster}, &others[0]);
+	uint16_t number = traffic_asked(MESSAGE_CONNECTIONS, 0, &query)->connections.cluster;
+	for (unsigned worker = 0; worker < FAKE_WORKERS; worker++)
+		traffic_end_query(worker, query, 0, 0);
+	return number;
+}
+
+static const char *cluster_shown(uint16_t number)
+{
+	struct connection_names names;
+	struct record record = traffic_connection(1, "app1.ch");
+	record.connection.cluster = number;
+	connection_names(&traffic.control, &record.connection, &names);
+	return names.cluster;
+}
+
+/* Connections of a removed cluster live on under its number: they are not those of the cluster that comes next. */
+static void a_new_cluster_has_not_the_connections_of_a_removed_one(void **state)
+{
+	struct control *control = &traffic.control;
+	uint16_t removed = number_asked("ose2");
+	assert_string_equal(cluster_shown(removed), "ose2");
+	assert_true(control_delete(control, "ose2", &fixture_actor));
+	assert_true(control_put(control, fixture_cluster("{'name': 'v3', 'source': 'static'}"), 0, &fixture_actor));
+	assert_int_not_equal(number_asked("v3"), removed);
+	assert_null(cluster_shown(removed));
+	/* But when it comes back, they are its own again. */
+	assert_true(control_put(control, fixture_cluster(FIXTURE_OSE2), 0, &fixture_actor));
+	assert_int_equal(number_asked("ose2"), removed);
+	assert_string_equal(cluster_shown(removed), "ose2");
+	assert_int_not_equal(number_asked("v3"), removed);
 }
 
 static void a_route_is_a_query_for_each_of_its_clusters(void **state)
@@ -317,6 +357,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(answers_of_all_workers_become_one, setup, teardown),
 	    cmocka_unit_test_setup_teardown(filters_become_slots, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_new_cluster_has_not_the_connections_of_a_removed_one, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_route_is_a_query_for_each_of_its_clusters, setup, teardown),
 	    cmocka_unit_test_setup_teardown(what_cannot_be_ends_at_once_but_not_inside_the_call, setup, teardown),
 	    cmocka_unit_test_setup_teardown(only_some_messages_are_with_the_workers_at_once, setup, teardown),

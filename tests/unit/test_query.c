@@ -204,6 +204,38 @@ static void every_filter(void **state)
 	exchange_end(x);
 }
 
+/* Connections of a cluster that is gone are not those of the one that has its place now. */
+static void each_cluster_has_its_own(void **state)
+{
+	static const struct message_share share = {
+	    .pair = 5, .cluster = CLUSTERS_MAX, .weight = 10000, .http = 1, .https = 1};
+	struct exchange *x = exchange_begin(state);
+	connected(x, 40000, "198.18.0.1", ONE_NAME);
+	struct message m = plain_message(MESSAGE_HOST_GONE);
+	for (m.host_gone = (struct message_host_gone){0, 1}; m.host_gone.slot < 2; m.host_gone.slot++)
+		tell(x, m);
+	m = host_message(0, true);
+	m.host.generation = 2;
+	m.host.cluster = CLUSTERS_MAX;
+	tell(x, m);
+	tell(x, route_message(1, ONE_NAME, 1, &share));
+	tell_end(x, MESSAGE_BATCH_END);
+	connected(x, 40001, "198.18.0.2", ONE_NAME);
+	m = query_message(1, CONNECTIONS_LIST);
+	m.connections.cluster = 0;
+	fit(x, m, "40000");
+	m.connections.cluster = CLUSTERS_MAX;
+	fit(x, m, "40001");
+	m.connections.action = CONNECTIONS_CLOSE;
+	tell(x, m);
+	finish(x);
+	forget_sent(x);
+	m = query_message(2, CONNECTIONS_LIST);
+	m.connections.states = 1 << RECORD_SPLICED;
+	fit(x, m, "40000");
+	exchange_end(x);
+}
+
 static void one_by_its_id(void **state)
 {
 	struct exchange *x = exchange_begin(state);
@@ -597,6 +629,7 @@ int main(void)
 	    TEST(every_state),
 	    TEST(a_place_forgets_its_last_flow),
 	    TEST(every_filter),
+	    TEST(each_cluster_has_its_own),
 	    TEST(one_by_its_id),
 	    TEST(at_most_the_limit_is_listed_and_all_are_counted),
 	    TEST(spliced_ones_are_reset_on_both_sides),

@@ -66,7 +66,7 @@ static void connections(void **state)
 	record.connection.cluster = CLUSTER_NONE;
 	record.connection.listener = LISTENER_NONE;
 	assert_true(record_valid(&record));
-	record.connection.cluster = CLUSTERS_MAX;
+	record.connection.cluster = CLUSTER_NUMBERS;
 	assert_false(record_valid(&record));
 	record = ended();
 	record.connection.listener = LISTENERS_MAX;
@@ -83,7 +83,7 @@ static void explanations(void **state)
 	record.explain.share_count = ROUTE_CLUSTERS_MAX + 1;
 	assert_false(record_valid(&record));
 	record = good;
-	record.explain.cluster = CLUSTERS_MAX;
+	record.explain.cluster = CLUSTER_NUMBERS;
 	assert_false(record_valid(&record));
 	record.explain.cluster = CLUSTER_NONE;
 	assert_true(record_valid(&record));
@@ -91,11 +91,11 @@ static void explanations(void **state)
 	assert_false(record_valid(&record));
 	record = good;
 	record.type = RECORD_EXPLAIN_SHARE;
-	record.share.cluster = CLUSTERS_MAX;
+	record.share.cluster = CLUSTER_NUMBERS;
 	assert_false(record_valid(&record));
 	record = good;
 	record.type = RECORD_EXPLAIN_HOST;
-	record.host.cluster = CLUSTERS_MAX;
+	record.host.cluster = CLUSTER_NUMBERS;
 	assert_false(record_valid(&record));
 }
 

@@ -148,14 +148,16 @@ static void a_cluster_that_is_gone(void **state)
 	assert_int_equal(app->rollback->count, 1);
 	assert_entry(app->rollback, 0, 1, 200, false);
 	rollback_forget_cluster(find(&names, "other.ch", true), 0);
+	rollback_forget_cluster(app, 1); /* the last one */
+	assert_null(app->rollback);
 }
 
 static void wrong_ones_are_left_out(void **state)
 {
 	static const char *const texts[] = {
 	    "[{\"revision\":1,\"at\":1,\"by\":\"a\",\"routes\":{\"a..b\":\"0=1\",\"a.ch\":\"0\",\"b.ch\":\"0=x\","
-	    "\"c.ch\":\"64=1\",\"d.ch\":\"0=101\",\"e.ch\":\"0=1q\",\"f.ch\":5,\"g.ch\":\"0=-1\",\"good.ch\":\"0=1\"}}"
-	    "]",
+	    "\"c.ch\":\"64=1\",\"d.ch\":\"0=101\",\"e.ch\":\"0=1q\",\"f.ch\":5,\"g.ch\":\"0=-1\",\"h.ch\":\"\","
+	    "\"good.ch\":\"0=1\"}}]",
 	    "[{\"revision\":1}]",
 	    "[5]",
 	    "{}",

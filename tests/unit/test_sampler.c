@@ -185,6 +185,24 @@ static void a_late_second_does_not_hold_the_growth_of_two(void **state)
 	assert_int_equal(total(TOTAL_NEW), 5);
 }
 
+/* The wall clock was set back a little, and waited for. */
+static void nor_does_a_second_that_took_longer(void **state)
+{
+	appear();
+	sampler_take(control.sampler, T0);
+	shared_add(counter(0, counter_connections_spliced), 1);
+	sampler_take(control.sampler, T0 + 1);
+	assert_int_equal(total(TOTAL_NEW), 1);
+	usleep(2000000);
+	shared_add(counter(0, counter_connections_spliced), 50);
+	sampler_take(control.sampler, T0 + 2);
+	assert_int_equal(history_last_column(control.history), HISTORY_FIRST);
+	assert_int_equal(total(TOTAL_NEW), HISTORY_NONE);
+	shared_add(counter(0, counter_connections_spliced), 2);
+	sampler_take(control.sampler, T0 + 3);
+	assert_int_equal(total(TOTAL_NEW), 2);
+}
+
 static void another_dataplane_is_compared_with_nothing(void **state)
 {
 	appear();
@@ -286,6 +304,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(growth_is_shown_from_the_second_reading_on, setup, teardown),
 	    cmocka_unit_test_setup_teardown(health_is_known_without_a_dataplane, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_late_second_does_not_hold_the_growth_of_two, setup, teardown),
+	    cmocka_unit_test_setup_teardown(nor_does_a_second_that_took_longer, setup, teardown),
 	    cmocka_unit_test_setup_teardown(another_dataplane_is_compared_with_nothing, setup, teardown),
 	    cmocka_unit_test_setup_teardown(what_the_owner_before_has_left_is_not_counted, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_slot_of_nobody_is_left_alone, setup, teardown),

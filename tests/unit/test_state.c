@@ -83,11 +83,54 @@ static void put_find_delete(void **unused)
 	assert_null(state_cluster(&state, "ose1"));
 	state_delete(&state, "ose1");
 	assert_int_equal(state.revision, 3);
-	/* The others keep their number; a new one gets the free one. */
+	/* The others keep their number; a new one gets one of its own. */
 	assert_int_equal(state_cluster(&state, "ose2")->index, 1);
 	state_put(&state, spec_of("{\"name\":\"ose9\",\"source\":\"static\"}"), 0, 100);
-	assert_int_equal(state_cluster(&state, "ose9")->index, 0);
+	assert_int_equal(state_cluster(&state, "ose9")->number, 2);
+	assert_null(state_cluster_numbered(&state, 0));
+	state_put(&state, ose1(), 0, 100);
+	assert_int_equal(state_cluster(&state, "ose1")->number, 0);
+	assert_ptr_equal(state_cluster_numbered(&state, 0), state_cluster(&state, "ose1"));
+	assert_null(state_cluster_numbered(&state, CLUSTER_NONE));
 	state_free(&state);
+}
+
+static struct cluster_spec *numbered(int i)
+{
+	return spec_of("{\"name\":\"c%d\",\"source\":\"static\",\"hosts\":[{\"name\":\"r\",\"address\":"
+	               "\"203.0.113.%d\"}],\"routes\":[{\"host\":\"c%d.ch\"}]}",
+	               i, i, i);
+}
+
+/* Also when there are as many as there can be, and over the saved form. */
+static void a_number_is_never_anothers(void **unused)
+{
+	struct state state = {0}, again = {0};
+	struct json_faults faults = {0};
+	struct cluster *cluster;
+	struct host_spec *host;
+	for (int i = 0; i < CLUSTERS_MAX; i++)
+		state_put(&state, numbered(i), 0, 100);
+	state_delete(&state, "c7");
+	state_put(&state, numbered(100), 0, 100);
+	cluster = state_cluster(&state, "c100");
+	assert_int_equal(cluster->number, CLUSTERS_MAX + 7);
+	assert_int_equal(cluster->index, 7);
+	assert_null(state_cluster_numbered(&state, 7));
+	assert_ptr_equal(state_cluster_numbered(&state, CLUSTERS_MAX + 7), cluster);
+	assert_non_null(state_host(&state, cluster->spec->hosts[0].id, &cluster, &host));
+	assert_string_equal(cluster->spec->name, "c100");
+	assert_int_equal(state.names.of_cluster[7], 1);
+	state_delete(&state, "c9");
+	json_t *saved = state_write(&state, NULL);
+	assert_true(state_read(&again, saved, "$", 100, &faults));
+	assert_int_equal(state_cluster(&again, "c100")->number, CLUSTERS_MAX + 7);
+	assert_int_equal(again.names.of_cluster[7], 1);
+	assert_int_equal(state_number(&again, "c9"), 9);
+	assert_int_equal(state_number(&again, "c101"), CLUSTERS_MAX + 9);
+	json_decref(saved);
+	state_free(&state);
+	state_free(&again);
 }
 
 static void hosts_keep_their_health(void **unused)
@@ -243,6 +286,8 @@ static void saved_and_read_again(void **unused)
 	assert_int_equal(again.revision, 4);
 	assert_int_equal(state_cluster(&again, "ose1")->index, 1);
 	assert_int_equal(state_cluster(&again, "ose2")->index, 2);
+	assert_int_equal(state_number(&again, "gone"), 0);
+	assert_int_equal(state_number(&again, "new"), 3);
 	assert_int_equal(state_cluster(&again, "ose2")->pushed_at, 77);
 	assert_true(cluster_equal(state_cluster(&again, "ose1")->spec, state_cluster(&state, "ose1")->spec));
 	assert_int_equal(health_of(&again, "ose1", "r1")->next_at, 500);
@@ -272,6 +317,10 @@ static void a_change_is_written_as_it_will_be(void **unused)
 		else
 			state_delete(&state, changes[i].name);
 		json_t *after = state_write(&state, NULL);
+		assert_int_equal(json_array_size(json_object_get(after, "removed")), i == 2);
+		if (i == 2)
+			assert_true(
+			    json_equal(json_object_get(before[i], "removed"), json_object_get(after, "removed")));
 		assert_int_equal(json_integer_value(json_object_get(before[i], "revision")), state.revision);
 		assert_int_equal(json_array_size(json_object_get(before[i], "clusters")),
 		                 json_array_size(json_object_get(after, "clusters")));
@@ -289,10 +338,12 @@ static void broken_saved_forms_are_refused(void **unused)
 	    "{\"revision\":1}",
 	    "{\"revision\":-1,\"clusters\":[]}",
 	    "{\"revision\":1,\"clusters\":[{\"index\":0}]}",
-	    "{\"revision\":1,\"clusters\":[{\"index\":64,\"cluster\":{\"name\":\"a\",\"source\":\"static\"}}]}",
+	    "{\"revision\":1,\"clusters\":[{\"index\":65472,\"cluster\":{\"name\":\"a\",\"source\":\"static\"}}]}",
 	    "{\"revision\":1,\"clusters\":[{\"cluster\":{\"name\":\"a\",\"source\":\"static\"}}]}",
 	    "{\"revision\":1,\"clusters\":[{\"index\":0,\"cluster\":{\"name\":\"a\",\"source\":\"static\"}},"
 	    "{\"index\":0,\"cluster\":{\"name\":\"b\",\"source\":\"static\"}}]}",
+	    "{\"revision\":1,\"clusters\":[{\"index\":0,\"cluster\":{\"name\":\"a\",\"source\":\"static\"}},"
+	    "{\"index\":64,\"cluster\":{\"name\":\"b\",\"source\":\"static\"}}]}",
 	    "{\"revision\":1,\"clusters\":[{\"index\":0,\"cluster\":{\"name\":\"a\",\"source\":\"static\"}},"
 	    "{\"index\":1,\"cluster\":{\"name\":\"a\",\"source\":\"static\"}}]}",
 	};
@@ -343,6 +394,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(put_find_delete),
+	    cmocka_unit_test(a_number_is_never_anothers),
 	    cmocka_unit_test(hosts_keep_their_health),
 	    cmocka_unit_test(others_up),
 	    cmocka_unit_test(limits_count_all_clusters_but_the_replaced_one),

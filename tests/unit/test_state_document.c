@@ -2,12 +2,8 @@
  */
 #include "control/state/state_document.h"
 #include "control/state/cluster_json.h"
-#include "control/state/state_file.h"
 #include "control_fixture.h"
 #include "route_fixture.h"
-
-#include <stdlib.h>
-#include <string.h>
 
 static struct state *now(void)
 {
@@ -23,20 +19,6 @@ static void apply(const json_t *document)
 	assert_true(state_document_apply(&fixture_control, document, now()->revision + 1));
 }
 
-/* The file says exactly what control has. */
-static void assert_saved(void)
-{
-	json_t *file, *memory = state_write(now(), NULL);
-	char why[STATE_FILE_TEXT_MAX];
-	assert_int_equal(state_file_read(fixture_control.state_file.path, &file, why), STATE_FILE_OK);
-	char *saved = json_dumps(file, JSON_SORT_KEYS), *held = json_dumps(memory, JSON_SORT_KEYS);
-	assert_string_equal(saved, held);
-	free(saved);
-	free(held);
-	json_decref(file);
-	json_decref(memory);
-}
-
 static void nothing_changes_with_its_own_document(void **state)
 {
 	fixture_written(true, "PUT", "/api/v1/routes/app1.ch/clusters/ose1/weight", "{'weight': 0.5}");
@@ -48,7 +30,7 @@ static void nothing_changes_with_its_own_document(void **state)
 	assert_true(json_equal(document, again));
 	json_decref(document);
 	json_decref(again);
-	assert_saved();
+	fixture_saved();
 }
 
 static void clusters_that_stay_keep_their_number(void **state)
@@ -56,15 +38,18 @@ static void clusters_that_stay_keep_their_number(void **state)
 	fixture_put("{'name': 'ose3', 'source': 'static', 'routes': [{'host': 'three.ch'}]}");
 	json_t *document = state_document(now(), false);
 	fixture_written(true, "DELETE", "/api/v1/clusters/ose1?force=true", NULL);
-	fixture_put("{'name': 'ose4', 'source': 'static', 'routes': [{'host': 'four.ch'}]}"); /* takes number 0 */
+	fixture_put("{'name': 'ose4', 'source': 'static', 'routes': [{'host': 'four.ch'}]}");
+	assert_int_equal(state_cluster(now(), "ose4")->number, 3);
 	uint16_t second = state_cluster(now(), "ose2")->index, third = state_cluster(now(), "ose3")->index;
 	apply(document);
 	assert_int_equal(state_cluster(now(), "ose2")->index, second);
 	assert_int_equal(state_cluster(now(), "ose3")->index, third);
 	assert_null(state_cluster(now(), "ose4"));
+	assert_int_equal(state_cluster(now(), "ose1")->number, 0); /* its connections are its own again */
+	assert_int_equal(state_number(now(), "ose4"), 3);
 	assert_true(fixture_pair("app1.ch", "ose1")->present);
 	assert_true(fixture_pair("three.ch", "ose3")->present);
-	assert_saved();
+	fixture_saved();
 	json_decref(document);
 }
 
@@ -77,7 +62,7 @@ static void another_source_is_another_cluster(void **state)
 	assert_int_equal(state_cluster(now(), "ose2")->spec->source, SOURCE_STATIC);
 	assert_true(fixture_pair("app1.ch", "ose2")->present);
 	assert_null(fixture_route("pushed.ch") ? names_pair(fixture_route("pushed.ch"), 1) : NULL);
-	assert_saved();
+	fixture_saved();
 	json_decref(document);
 }
 
@@ -98,13 +83,13 @@ static void what_was_pushed_stays(void **state)
 	assert_int_equal(cluster->pushed_at, 200);
 	assert_int_equal(cluster->spec->host_count, 1);
 	assert_true(fixture_pair("new.ch", "p")->present);
-	assert_saved();
+	fixture_saved();
 	/* Of one that is gone the document has the last push. */
 	fixture_written(true, "DELETE", "/api/v1/clusters/p?force=true", NULL);
 	apply(document);
 	assert_true(fixture_pair("old.ch", "p")->present);
 	assert_int_equal(state_cluster(now(), "p")->pushed_at, 100);
-	assert_saved();
+	fixture_saved();
 	json_decref(document);
 }
 
@@ -124,7 +109,7 @@ static void old_drains_begin_anew(void **state)
 	assert_int_equal(first->drain.deadline, first->drain.since + 100000);
 	assert_int_equal(second->modes.count, 1);
 	assert_int_equal(second->modes.list[0].drain.deadline, 0); /* nothing is closed by this */
-	assert_saved();
+	fixture_saved();
 	json_decref(document);
 }
 
@@ -139,7 +124,27 @@ static void parked_again(void **state)
 	apply(document);
 	assert_true(fixture_pair("app1.ch", "ose3")->parked);
 	assert_false(fixture_pair("app1.ch", "ose3")->overridden);
-	assert_saved();
+	fixture_saved();
+	json_decref(document);
+}
+
+/* The document is from before the push that ended the parking: nobody would serve the name. */
+static void parked_behind_nobody(void **state)
+{
+	static const char push[] = "{'name': 'p', 'source': 'push', 'routes': [{'host': '%s'}]}";
+	char with[100], without[100];
+	snprintf(with, sizeof(with), push, "pushed.ch");
+	snprintf(without, sizeof(without), push, "other.ch");
+	fixture_put(with);
+	fixture_put("{'name': 'ose3', 'source': 'static', 'state': 'staged', 'routes': [{'host': 'pushed.ch'}]}");
+	fixture_written(true, "POST", "/api/v1/clusters/ose3/activate", NULL);
+	assert_true(fixture_pair("pushed.ch", "ose3")->parked);
+	json_t *document = state_document(now(), false);
+	assert_true(control_put(&fixture_control, fixture_cluster(without), 100, &fixture_actor));
+	assert_false(fixture_pair("pushed.ch", "ose3")->parked);
+	apply(document);
+	assert_false(fixture_pair("pushed.ch", "ose3")->parked);
+	fixture_saved();
 	json_decref(document);
 }
 
@@ -153,6 +158,7 @@ int main(void)
 	    TEST(what_was_pushed_stays),
 	    TEST(old_drains_begin_anew),
 	    TEST(parked_again),
+	    TEST(parked_behind_nobody),
 	};
 	return fixture_run_tests(tests, sizeof(tests) / sizeof(tests[0]));
 }

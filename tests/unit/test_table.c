@@ -92,6 +92,23 @@ static void everything_is_there(void **unused)
 	table_free(table);
 }
 
+/* Clusters that others had the places of before. */
+static void clusters_have_their_numbers(void **unused)
+{
+	state.clusters[0]->number = 3 * CLUSTERS_MAX;
+	state.clusters[1]->number = CLUSTERS_MAX + 1;
+	struct table *table = table_build(&state, config, &hosts, &pairs, 100, 0);
+	for (size_t i = 0; i < 3; i++) {
+		const struct message_host *host = &table->hosts[i].message;
+		bool second = address_v4(&host->address) >> 24 == 21;
+		assert_int_equal(host->cluster, second ? CLUSTERS_MAX + 1 : 3 * CLUSTERS_MAX);
+	}
+	assert_int_equal(route(table, "app1.ch")->shares[0].cluster, 3 * CLUSTERS_MAX);
+	assert_int_equal(route(table, "app1.ch")->shares[1].cluster, CLUSTERS_MAX + 1);
+	assert_int_equal(table->listeners[1].cluster, CLUSTERS_MAX + 1);
+	table_free(table);
+}
+
 static void built_twice_it_is_the_same(void **unused)
 {
 	struct table *a = table_build(&state, config, &hosts, &pairs, 100, 0);
@@ -259,6 +276,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(everything_is_there, setup, teardown),
+	    cmocka_unit_test_setup_teardown(clusters_have_their_numbers, setup, teardown),
 	    cmocka_unit_test_setup_teardown(built_twice_it_is_the_same, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_missing_default_cluster_rejects, setup, teardown),
 	    cmocka_unit_test_setup_teardown(what_finds_no_room_is_counted, setup, teardown),

@@ -235,6 +235,29 @@ static void a_refused_move_leaves_the_host_where_it_is(void **state)
 	expect_hosts(tables, 6, 1, (const uint32_t[]){280});
 }
 
+/* Numbers that differ may mean the same place, one after the other. */
+static void a_cluster_takes_the_place_of_another(void **state)
+{
+	struct tables *tables = *state;
+	assert_true(add_host(tables, 7, 5));
+	remove_host(tables, 7);
+	assert_true(add_host(tables, 8, 5 + CLUSTERS_MAX));
+	expect_hosts(tables, 5, 1, (const uint32_t[]){8});
+	assert_int_equal(tables->active->hosts[8].cluster, 5 + CLUSTERS_MAX);
+	assert_true(add_host(tables, 8, 5 + 2 * CLUSTERS_MAX));
+	expect_hosts(tables, 5, 1, (const uint32_t[]){8});
+	assert_int_equal(tables->active->hosts[8].cluster, 5 + 2 * CLUSTERS_MAX);
+	assert_true(add_host(tables, 8, CLUSTER_NUMBERS - 1));
+	expect_hosts(tables, CLUSTERS_MAX - 1, 1, (const uint32_t[]){8});
+	remove_host(tables, 8);
+	expect_hosts(tables, CLUSTERS_MAX - 1, 0, NULL);
+	/* Also when it is full. */
+	for (unsigned slot = 0; slot < CLUSTER_HOSTS_MAX; slot++)
+		assert_true(add_host(tables, slot, 6));
+	for (unsigned slot = 0; slot < CLUSTER_HOSTS_MAX; slot++)
+		assert_true(add_host(tables, slot, 6 + CLUSTERS_MAX));
+}
+
 static void a_host_keeps_what_its_message_says(void **state)
 {
 	struct tables *tables = *state;
@@ -419,6 +442,7 @@ int main(void)
 	    TEST(a_cluster_lists_its_hosts),
 	    TEST(a_cluster_has_a_limit),
 	    TEST(a_refused_move_leaves_the_host_where_it_is),
+	    TEST(a_cluster_takes_the_place_of_another),
 	    TEST(a_host_keeps_what_its_message_says),
 	    TEST(a_listener_gets_and_loses_its_default),
 	    TEST(only_what_belongs_into_a_table_is_applied),

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "control/control.h"
@@ -148,6 +149,7 @@ static void end(void)
 /* As if it were killed: nothing is saved at the end. */
 static void die(void)
 {
+	control.state.unsaved = false;
 	for (unsigned i = 0; i < CLUSTERS_MAX; i++)
 		if (control.state.clusters[i])
 			control.state.clusters[i]->unsaved = false;
@@ -401,6 +403,218 @@ static void held_until_confirmed(void **state)
 	assert_int_equal(routes_of("a"), 0);
 }
 
+/* ---- what a change of one cluster does to another ---- */
+
+/* app.ch is on a; b comes later and is parked; both are listed and saved. Each has a name of its own. */
+static void park_on_b(void)
+{
+	show_route("a", "app.ch");
+	show_route("a", "a.ch");
+	report("a", KUBE_LIST);
+	show_route("b", "b.ch");
+	report("b", KUBE_LIST);
+	show_route("b", "app.ch");
+	report("b", KUBE_EVENT);
+	assert_int_equal(weight("app.ch", "b"), 0);
+	AWAIT(!cluster("a")->unsaved && !cluster("b")->unsaved);
+}
+
+static void swap_shown(const char *name)
+{
+	struct kube_source *source = source_of(name);
+	source->routes[0] = source->routes[1];
+	source->shown.route_count = 1;
+}
+
+static void restart_without_lists(void)
+{
+	die();
+	begin();
+}
+
+static void the_end_of_parking_is_saved(void **state)
+{
+	park_on_b();
+	swap_shown("a"); /* a.ch alone */
+	report("a", KUBE_EVENT);
+	assert_int_equal(weight("app.ch", "b"), 100);
+	AWAIT(!cluster("a")->unsaved && !cluster("b")->unsaved);
+	restart_without_lists();
+	assert_int_equal(weight("app.ch", "a"), -1);
+	assert_int_equal(weight("app.ch", "b"), 100);
+	show_route("b", "app.ch");
+	report("b", KUBE_LIST);
+	assert_int_equal(weight("app.ch", "b"), 100);
+}
+
+static void the_end_of_a_conflict_is_saved(void **state)
+{
+	show_route("a", "app.ch");
+	show_route("a", "a.ch");
+	report("a", KUBE_LIST);
+	report("b", KUBE_LIST);
+	strcpy(show_route("b", "app.ch")->namespace, "other");
+	report("b", KUBE_EVENT);
+	assert_int_equal(weight("app.ch", "b"), 0);
+	AWAIT(!cluster("b")->unsaved);
+	swap_shown("a");
+	report("a", KUBE_EVENT);
+	AWAIT(!cluster("a")->unsaved && !cluster("b")->unsaved);
+	restart_without_lists();
+	assert_int_equal(weight("app.ch", "b"), 100);
+}
+
+/* Not each change is saved at once, but this one is before it is answered. */
+static void a_removal_ends_parking_at_once(void **state)
+{
+	park_on_b();
+	control.watchers.list[cluster("b")->index].save_at = UINT64_MAX;
+	assert_true(control_delete(&control, "a", &fixture_actor));
+	assert_false(cluster("b")->unsaved);
+	restart_without_lists();
+	assert_int_equal(weight("app.ch", "b"), 100);
+}
+
+static void a_confirmation_ends_parking_at_once(void **state)
+{
+	size_t count;
+	park_on_b();
+	source_of("a")->shown.route_count = 0;
+	report("a", KUBE_LIST);
+	assert_int_equal(weight("app.ch", "b"), 0);
+	AWAIT(!cluster("a")->unsaved);
+	control.watchers.list[cluster("a")->index].save_at = UINT64_MAX;
+	control.watchers.list[cluster("b")->index].save_at = UINT64_MAX;
+	assert_true(control_confirm(&control, cluster("a"), &fixture_actor, &count));
+	restart_without_lists();
+	assert_int_equal(weight("app.ch", "a"), -1);
+	assert_int_equal(weight("app.ch", "b"), 100);
+}
+
+static void an_override_ends_parking_at_once(void **state)
+{
+	park_on_b();
+	struct hostname host;
+	bool wildcard;
+	name_parse("app.ch", &host, &wildcard);
+	struct name *name = names_find_host(&control.state.names, &host, wildcard);
+	control.watchers.list[cluster("b")->index].save_at = UINT64_MAX;
+	assert_true(control_override(&control, name, cluster("b")->index, 7 * HUNDREDTHS, &fixture_actor));
+	restart_without_lists();
+	assert_int_equal(weight("app.ch", "b"), 7);
+	name = names_find_host(&control.state.names, &host, wildcard);
+	assert_true(control_override(&control, name, cluster("b")->index, -1, &fixture_actor));
+	assert_int_equal(weight("app.ch", "b"), 100);
+}
+
+/* On s, which is static, app.ch is parked behind a. */
+static void park_on_s(void)
+{
+	show_route("a", "app.ch");
+	show_route("a", "a.ch");
+	report("a", KUBE_LIST);
+	assert_true(control_put(&control,
+	                        fixture_cluster("{'name': 's', 'source': 'static', 'state': 'staged', 'routes': "
+	                                        "[{'host': 'app.ch'}]}"),
+	                        0, &fixture_actor));
+	struct cluster_settings settings = control_settings(cluster("s"));
+	settings.state = CLUSTER_ACTIVE;
+	assert_true(control_patch(&control, cluster("s"), &settings, &fixture_actor));
+	assert_int_equal(weight("app.ch", "s"), 0);
+}
+
+/* The parking of a static cluster stands in the state file. */
+static void a_watch_ends_the_parking_of_a_static_cluster(void **state)
+{
+	park_on_s();
+	swap_shown("a");
+	report("a", KUBE_EVENT);
+	assert_int_equal(weight("app.ch", "s"), 100);
+	AWAIT(!control.state.unsaved && !cluster("a")->unsaved);
+	assert_int_not_equal(access(path_of("watch-s.state"), F_OK), 0);
+	restart_without_lists();
+	assert_int_equal(weight("app.ch", "s"), 100);
+}
+
+static void the_state_file_is_saved_later_if_it_cannot_be_now(void **state)
+{
+	park_on_s();
+	assert_int_equal(mkdir(path_of("clusters.state.new"), 0700), 0);
+	swap_shown("a");
+	report("a", KUBE_EVENT);
+	assert_true(control.state.unsaved);
+	assert_true(control.watchers.state_save_at > clock_monotonic_ms() + 10000); /* the journal is not filled */
+	rmdir(path_of("clusters.state.new"));
+	end();
+	begin();
+	assert_int_equal(weight("app.ch", "s"), 100);
+}
+
+/* The change is done; what follows from it is tried again. */
+static void what_follows_is_saved_later_if_it_cannot_be_now(void **state)
+{
+	park_on_b();
+	assert_int_equal(mkdir(path_of("watch-b.state.new"), 0700), 0);
+	assert_true(control_delete(&control, "a", &fixture_actor));
+	assert_int_equal(weight("app.ch", "b"), 100);
+	assert_true(cluster("b")->unsaved && cluster("b")->urgent);
+	rmdir(path_of("watch-b.state.new"));
+	AWAIT(!cluster("b")->unsaved);
+	assert_false(cluster("b")->urgent);
+	restart_without_lists();
+	assert_int_equal(weight("app.ch", "b"), 100);
+}
+
+static void lose(const char *name)
+{
+	char previous[40];
+	snprintf(previous, sizeof(previous), "%s.previous", name);
+	unlink(path_of(name));
+	unlink(path_of(previous));
+}
+
+/* b's file is from before: as soon as both APIs have said what there is now, and not before. */
+static void an_older_file_heals(void **state)
+{
+	park_on_b();
+	swap_shown("a");
+	report("a", KUBE_EVENT);
+	struct hostname host;
+	bool wildcard;
+	name_parse("app.ch", &host, &wildcard);
+	names_pair(names_find_host(&control.state.names, &host, wildcard), cluster("b")->index)->parked = true;
+	cluster("b")->unsaved = true;
+	end();
+	begin();
+	show_route("b", "app.ch");
+	report("b", KUBE_LIST);
+	assert_int_equal(weight("app.ch", "b"), 0);
+	uint64_t revision = control.state.revision;
+	show_route("a", "a.ch");
+	report("a", KUBE_LIST);
+	assert_int_equal(weight("app.ch", "b"), 100);
+	assert_true(control.state.revision > revision);
+	AWAIT(!cluster("b")->unsaved);
+	restart_without_lists();
+	assert_int_equal(weight("app.ch", "b"), 100);
+}
+
+/* What a serves is in no file: its users stay there. */
+static void a_lost_file_moves_nobody(void **state)
+{
+	park_on_b();
+	die();
+	lose("watch-a.state");
+	begin();
+	show_route("b", "app.ch");
+	report("b", KUBE_LIST);
+	assert_int_equal(weight("app.ch", "b"), 0);
+	show_route("a", "app.ch");
+	report("a", KUBE_LIST);
+	assert_int_equal(weight("app.ch", "a"), 100);
+	assert_int_equal(weight("app.ch", "b"), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -418,6 +632,16 @@ int main(void)
 	    TEST(a_broken_file_gives_way_to_the_one_before),
 	    TEST(hosts_without_pods_are_reaped),
 	    TEST(held_until_confirmed),
+	    TEST(the_end_of_parking_is_saved),
+	    TEST(the_end_of_a_conflict_is_saved),
+	    TEST(a_removal_ends_parking_at_once),
+	    TEST(a_confirmation_ends_parking_at_once),
+	    TEST(an_override_ends_parking_at_once),
+	    TEST(a_watch_ends_the_parking_of_a_static_cluster),
+	    TEST(the_state_file_is_saved_later_if_it_cannot_be_now),
+	    TEST(what_follows_is_saved_later_if_it_cannot_be_now),
+	    TEST(an_older_file_heals),
+	    TEST(a_lost_file_moves_nobody),
 	};
 	if (!mkdtemp(directory))
 		return 1;

@@ -91,10 +91,12 @@ static void turn(struct peer *from)
 static void open_peer(struct peer *out, const struct identity *identity, const void *early, size_t early_len)
 {
 	int pair[2];
+	struct address address;
+	assert_true(address_parse("127.0.0.1", &address));
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	fcntl(pair[0], F_SETFL, O_NONBLOCK);
 	*out = (struct peer){.fd = pair[1], .own_fd = pair[0], .received = malloc(RECEIVED_MAX)};
-	websockets_adopt(sockets, pair[0], identity, early, early_len, release, &out->own_fd);
+	websockets_adopt(sockets, pair[0], identity, &address, early, early_len, release, &out->own_fd);
 }
 
 static void close_peer(struct peer *from)
@@ -454,6 +456,18 @@ static void a_session_that_is_over(void **state)
 	close_peer(&other);
 }
 
+/* A reload has narrowed it. */
+static void a_peer_that_allow_from_no_longer_has(void **state)
+{
+	config->admin.allow_from_count = 1;
+	assert_true(prefix_parse("127.0.0.0/8", &config->admin.allow_from[0]));
+	for (uint64_t begun = clock_monotonic_ms(); clock_monotonic_ms() - begun < 1500;)
+		turn(&peer);
+	assert_int_equal(peer.len, 0);
+	assert_true(prefix_parse("192.0.2.0/24", &config->admin.allow_from[0]));
+	assert_good_bye(&peer, 1008);
+}
+
 static void our_end(void **state)
 {
 	websockets_close_all(sockets);
@@ -517,6 +531,7 @@ int main(void)
 	    TEST(who_does_not_answer_a_good_bye),
 	    TEST(a_role_that_has_changed),
 	    TEST(a_session_that_is_over),
+	    TEST(a_peer_that_allow_from_no_longer_has),
 	    TEST(our_end),
 	    TEST(no_more_than_the_limit),
 	    TEST(without_a_hub_nobody_comes),

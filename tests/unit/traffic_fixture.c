@@ -22,6 +22,7 @@ static void begin(const char *sections)
 	traffic.loop = event_loop_create();
 	traffic.config = fixture_config(traffic.directory, traffic.directory, all);
 	assert_true(control_init(&traffic.control, traffic.config, traffic.loop));
+	traffic.control.state.clusters[0]->number += CLUSTERS_MAX; /* as if another had had its place before */
 	control_start(&traffic.control);
 	free(all);
 }
@@ -119,7 +120,7 @@ struct record traffic_connection(uint64_t id, const char *name)
 	                                         .client_port = 40000,
 	                                         .router_port = 80,
 	                                         .local_port = 2000,
-	                                         .cluster = cluster_of("ose1")->index,
+	                                         .cluster = cluster_of("ose1")->number,
 	                                         .state = RECORD_SPLICED,
 	                                         .pair = SLOT_NONE,
 	                                         .host = slot};
