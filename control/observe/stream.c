@@ -132,12 +132,13 @@ static json_t *make_tick(struct stream *stream)
 		for (size_t j = 0; j < cluster->spec->host_count; j++)
 			json_array_append_new(hosts, host_tick(control, cluster, j));
 	}
-	return json_pack("{s:s, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:I, s:I}", "type", "tick", "at",
+	const struct unknown_names *names = control->unknown_names;
+	return json_pack("{s:s, s:I, s:I, s:I, s:s, s:o, s:o, s:o, s:I, s:I, s:I}", "type", "tick", "at",
 	                 (json_int_t)stats_at(control), "revision", (json_int_t)control->state.revision,
 	                 "applied_revision", (json_int_t)control->applied, "dataplane", stats_dataplane(control),
 	                 "totals", stats_last_totals(control), "clusters", clusters, "hosts", hosts, "unknown",
-	                 (json_int_t)(control->unknown_names ? unknown_names_total(control->unknown_names) : 0), "held",
-	                 (json_int_t)held);
+	                 (json_int_t)(names ? unknown_names_total(names) : 0), "unknown_names",
+	                 (json_int_t)(names ? unknown_names_count(names) : 0), "held", (json_int_t)held);
 }
 
 static const char *tick_text(struct stream *stream)

@@ -42,23 +42,24 @@ static const char *listeners_of(const struct pair *pair)
 	return pair->http ? "http" : pair->https ? "https" : "nothing";
 }
 
-static void compare_termination(struct diff *diff, const struct pair *a, const struct pair *b)
+static void compare_termination(struct diff *diff, const struct pair *a, const struct pair *b, const char *from,
+                                const char *to)
 {
 	bool known = a->termination != TERMINATION_UNKNOWN && b->termination != TERMINATION_UNKNOWN;
 	if (known && a->termination != b->termination)
-		find(diff, DIFF_RED, DIFF_TERMINATION, "TLS termination is %s, on the other %s",
-		     observed_termination_name((enum route_termination)b->termination),
+		find(diff, DIFF_RED, DIFF_TERMINATION, "TLS termination: %s %s, %s %s", to,
+		     observed_termination_name((enum route_termination)b->termination), from,
 		     observed_termination_name((enum route_termination)a->termination));
 	else if (a->http != b->http || a->https != b->https)
-		find(diff, DIFF_RED, DIFF_TERMINATION, "served on %s, on the other on %s", listeners_of(b),
+		find(diff, DIFF_RED, DIFF_TERMINATION, "%s serves it on %s, %s on %s", to, listeners_of(b), from,
 		     listeners_of(a));
 	if (known && a->insecure != b->insecure)
-		find(diff, DIFF_YELLOW, DIFF_FLAGS, "insecureEdgeTerminationPolicy is %s, on the other %s",
-		     observed_insecure_name((enum route_insecure)b->insecure),
+		find(diff, DIFF_YELLOW, DIFF_FLAGS, "insecureEdgeTerminationPolicy: %s %s, %s %s", to,
+		     observed_insecure_name((enum route_insecure)b->insecure), from,
 		     observed_insecure_name((enum route_insecure)a->insecure));
 	else if (strcmp(a->namespace, b->namespace) != 0 && a->namespace[0] != '\0' && b->namespace[0] != '\0' &&
 	         !b->conflict)
-		find(diff, DIFF_YELLOW, DIFF_FLAGS, "of namespace %s, on the other of %s", b->namespace, a->namespace);
+		find(diff, DIFF_YELLOW, DIFF_FLAGS, "namespace: %s %s, %s %s", to, b->namespace, from, a->namespace);
 }
 
 static void compare_hosts(struct diff *diff, const struct share_view *view, const struct pair *pair,
@@ -76,32 +77,34 @@ static void compare_hosts(struct diff *diff, const struct share_view *view, cons
 static const char *weight_text(const struct pair *pair, char text[static 24])
 {
 	if (pair->weight_given)
-		snprintf(text, 24, "weight %u", pair->weight);
+		snprintf(text, 24, "%u", pair->weight);
 	else
-		snprintf(text, 24, "no weight of its own");
+		snprintf(text, 24, "none of its own");
 	return text;
 }
 
-static void compare_weights(struct diff *diff, const struct pair *a, const struct pair *b)
+static void compare_weights(struct diff *diff, const struct pair *a, const struct pair *b, const char *from,
+                            const char *to)
 {
 	char other[24], own[24];
 	if (a->weight_given != b->weight_given || (a->weight_given && a->weight != b->weight))
-		find(diff, DIFF_YELLOW, DIFF_WEIGHT, "%s, on the other %s", weight_text(b, own), weight_text(a, other));
+		find(diff, DIFF_YELLOW, DIFF_WEIGHT, "%s %s, %s %s", to, weight_text(b, own), from,
+		     weight_text(a, other));
 }
 
 static void compare(struct diff *diff, const struct share_view *view, const struct pair *a, const struct pair *b,
-                    const struct cluster *to)
+                    const struct cluster *from, const struct cluster *to)
 {
 	if (b->conflict && !b->overridden)
 		find(diff, DIFF_RED, DIFF_CONFLICT,
 		     "in conflict: of namespace %s, another cluster serves it from a "
 		     "different one",
 		     b->namespace);
-	compare_termination(diff, a, b);
+	compare_termination(diff, a, b, from->spec->name, to->spec->name);
 	compare_hosts(diff, view, b, to);
 	if (b->parked && !b->overridden && !b->weight_given)
 		find(diff, DIFF_YELLOW, DIFF_PARKED, "parked until it is given a weight");
-	compare_weights(diff, a, b);
+	compare_weights(diff, a, b, from->spec->name, to->spec->name);
 }
 
 static void find_missing(struct diff *diff, const struct pair *pair, const struct cluster *from,
@@ -111,9 +114,12 @@ static void find_missing(struct diff *diff, const struct pair *pair, const struc
 	if (rejection)
 		find(diff, DIFF_RED, DIFF_NOT_ADMITTED, "cluster %s has a Route for it that serves nothing: %s",
 		     to->spec->name, rejection);
+	else if (level == DIFF_RED)
+		find(diff, DIFF_RED, DIFF_MISSING, "cluster %s does not have it", to->spec->name);
 	else
-		find(diff, level, DIFF_MISSING, "cluster %s does not have it%s", to->spec->name,
-		     level == DIFF_RED ? "" : "; it gets no connections on the other either");
+		find(diff, DIFF_YELLOW, DIFF_MISSING,
+		     "cluster %s does not have it; it gets no connections on %s either", to->spec->name,
+		     from->spec->name);
 }
 
 void diff_route(struct diff *diff, const struct share_view *view, const struct name *name, const struct cluster *from,
@@ -127,5 +133,5 @@ void diff_route(struct diff *diff, const struct share_view *view, const struct n
 	else if (!a || !a->present)
 		find(diff, DIFF_YELLOW, DIFF_ONLY_ON_TO, "cluster %s does not have it", from->spec->name);
 	else
-		compare(diff, view, a, b, to);
+		compare(diff, view, a, b, from, to);
 }

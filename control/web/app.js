@@ -3,10 +3,10 @@ import {call, get, session} from "./api.js";
 import {redraw} from "./charts.js";
 import {details} from "./details.js";
 import {fill, h, morph, show, text} from "./dom.js";
-import {clock, number} from "./format.js";
+import {clock, compact, number} from "./format.js";
 import {live, retryNow, start, stop} from "./live.js";
 import {seldom} from "./loading.js";
-import {heading, link, notice, pill} from "./parts.js";
+import {heading, link, notice, pill, toast} from "./parts.js";
 import {may, me} from "./roles.js";
 import {clusterView} from "./view_cluster.js";
 import {connectionsView} from "./view_connections.js";
@@ -81,6 +81,7 @@ function notFound(path) {
 }
 
 function mount(made, focus) {
+	for (const dialog of document.querySelectorAll("dialog")) dialog.close();
 	view?.destroy?.();
 	view = made;
 	document.title = `${made.title} · pointsman`;
@@ -93,7 +94,7 @@ function mount(made, focus) {
 function navigate(focus = true) {
 	if (!loggedIn || !live.hello) return;
 	const given = context();
-	const make = VIEWS[given.path[0]];
+	const make = Object.hasOwn(VIEWS, given.path[0]) && VIEWS[given.path[0]];
 	mount(make ? make(given) : notFound(given.path[0]), focus);
 	putBanners();
 	closeMenu();
@@ -103,8 +104,12 @@ function navigate(focus = true) {
 function putMenu() {
 	const here = parsed().path[0];
 	const present = PARENTS[here] || here;
-	const counts = {held: live.tick?.held, unknown: live.tick?.unknown};
-	const meanings = {held: "held", unknown: "refused connections since start"};
+	const {held, unknown_names: unknown, unknown: refused} = live.tick || {};
+	const counts = {held, unknown};
+	const meanings = {
+		held: `${number(held)} held`,
+		unknown: `${number(unknown)} names of ${number(refused)} connections refused since start`,
+	};
 	morph(
 		place("nav"),
 		h(
@@ -127,9 +132,9 @@ function putMenu() {
 									"span",
 									{
 										class: name === "held" ? "count warn" : "count",
-										title: `${number(counts[name])} ${meanings[name]}`,
+										title: meanings[name],
 									},
-									number(counts[name]),
+									compact(counts[name]),
 								)
 							: null,
 					),
@@ -182,8 +187,13 @@ function putWho() {
 						data: {testid: "logout"},
 						on: {
 							click: async () => {
-								await call("POST", "/logout", {body: {}}).catch(() => undefined);
-								login();
+								try {
+									await call("POST", "/logout", {body: {}});
+								} catch (error) {
+									if (error.status !== 401)
+										return toast(`You are still logged in: ${error.words}.`, "bad");
+								}
+								return login();
 							},
 						},
 					},
@@ -230,7 +240,6 @@ function login(why) {
 	stop();
 	frame(false);
 	fill(place("banners"));
-	for (const dialog of document.querySelectorAll("dialog")) dialog.close();
 	mount(loginView(enter, {why, back: me.by === "loopback" ? enter : null}), false);
 }
 
@@ -264,6 +273,7 @@ function stateBanners() {
 	const banner = (tone, testid, ...words) => h("div", {class: `banner ${tone}`, data: {testid}}, words);
 	const stale = tick.clusters.filter((cluster) => cluster.stale).map((cluster) => cluster.name);
 	return [
+		live.hello.version !== version ? banner("warn", "upgraded", "pointsman was upgraded: reload the page.") : null,
 		tick.dataplane !== "ready"
 			? banner(
 					"bad",
@@ -343,9 +353,11 @@ function putFoot() {
 // --- wiring ---
 
 let greeted = false;
+let version = ""; // of the server that this page is from
 
 live.addEventListener("hello", () => {
 	const before = me.role;
+	version ||= live.hello.version;
 	me.role = live.hello.role;
 	putWho();
 	readStatus();

@@ -2,15 +2,16 @@
 import {clusterActions, hostActions} from "./actions.js";
 import {lineChart} from "./charts.js";
 import {details} from "./details.js";
-import {fill, h, text} from "./dom.js";
-import {ago, duration, number} from "./format.js";
-import {live} from "./live.js";
+import {h, morph, refill, text} from "./dom.js";
+import {ago, brief, duration, number} from "./format.js";
+import {live, serverNow} from "./live.js";
 import {
 	adminPill,
 	clusterColour,
 	clusterName,
 	clusterPill,
 	healthPill,
+	healthWord,
 	hostLink,
 	link,
 	pill,
@@ -19,29 +20,31 @@ import {
 import {me} from "./roles.js";
 
 /* Fills a place again only when what it shows has changed. */
-function keep(element) {
+function keep(element, put = morph) {
 	let last;
 	return (key, make) => {
 		const now = JSON.stringify(key);
 		if (now !== last) {
 			last = now;
-			fill(element, make());
+			put(element, make());
 		}
 	};
 }
 
-/** "draining since 12:00, closes what is left in 25 min" in words. */
+/** "draining for 5 min by anna, closes what is left in 25 min", "drained 3 min ago by anna: no connection is left" */
 export function drainWords(drain) {
 	if (!drain) return null;
-	const left = drain.deadline ? (Date.parse(drain.deadline) - Date.now()) / 1000 : null;
+	const by = drain.by ? ` by ${drain.by}` : "",
+		reason = drain.reason ? ` (${drain.reason})` : "";
+	if (drain.drained_at)
+		return h("span", {}, "drained ", ago(drain.drained_at), `${by}: no connection is left${reason}`);
+	const left = drain.deadline ? (Date.parse(drain.deadline) - serverNow()) / 1000 : null;
 	return h(
 		"span",
 		{},
-		"draining for ",
-		duration((Date.now() - Date.parse(drain.since)) / 1000),
-		drain.by ? ` by ${drain.by}` : "",
+		`draining for ${duration((serverNow() - Date.parse(drain.since)) / 1000)}${by}`,
 		left === null ? "" : left > 0 ? `, closes what is left in ${duration(left)}` : ", closing what is left",
-		drain.reason ? ` (${drain.reason})` : "",
+		reason,
 	);
 }
 
@@ -66,7 +69,7 @@ export function clusterCard(cluster) {
 		actions = h("div", {class: "actions"});
 	const active = stat("Active", `cluster-active-${cluster.name}`),
 		fresh = stat("New/s", `cluster-new-${cluster.name}`);
-	const hosts = stat("Router hosts"),
+	const hosts = stat("Hosts"),
 		routes = stat("Routes");
 	const chart = lineChart([{key: "active", label: "Active", colour: clusterColour(cluster.name)}], {
 		small: true,
@@ -74,7 +77,7 @@ export function clusterCard(cluster) {
 	});
 	const setPills = keep(pills),
 		setLine = keep(line),
-		setActions = keep(actions);
+		setActions = keep(actions, refill);
 	const element = h(
 		"article",
 		{class: "card cluster", data: {testid: `cluster-${cluster.name}`}},
@@ -87,16 +90,16 @@ export function clusterCard(cluster) {
 	const update = (now) => {
 		const detail = details.clusters.get(now.name);
 		element.classList.toggle("stale", Boolean(now.stale));
-		text(active.value, number(now.active));
-		text(fresh.value, number(now.new));
+		text(active.value, brief(now.active));
+		text(fresh.value, brief(now.new));
 		text(hosts.value, `${number(now.healthy_hosts)} / ${number(now.hosts)}`);
 		hosts.value.className = now.healthy_hosts < now.hosts ? "figure text-bad" : "figure";
-		text(routes.value, number(now.routes));
-		setPills([now.state, now.stale, now.held, detail?.insecure], () => [
-			clusterPill(now.state),
+		text(routes.value, brief(now.routes));
+		setPills([now.state, now.drain, now.stale, now.held, detail?.insecure], () => [
+			clusterPill(now.state, now.drain),
 			clusterFlags(now, detail),
 		]);
-		setLine([now.source, now.default_weight, now.drain && Math.floor(Date.now() / 1000)], () => [
+		setLine([now.source, now.default_weight, now.drain && live.at], () => [
 			drainWords(now.drain) || `${now.source} · default weight ${now.default_weight}`,
 		]);
 		setActions([now.state, me.role], () => clusterActions(now));
@@ -105,26 +108,23 @@ export function clusterCard(cluster) {
 	return {element, update, destroy: () => chart.destroy()};
 }
 
-/** The last health changes of a router host, newest first, as a strip of ticks with words in their titles. */
+/* The last health changes of a router host, newest first. */
 function historyStrip(host) {
-	const changes = (host.history || []).slice(0, 8);
+	const changes = (host.history || []).slice(0, 3);
 	if (changes.length === 0) return h("p", {class: "history muted"}, "no health change yet");
 	return h(
 		"ol",
 		{class: "history", "aria-label": "Last health changes, newest first"},
-		changes
-			.slice(0, 3)
-			.map((change) =>
-				h(
-					"li",
-					{class: change.state},
-					h("span", {class: "dot", "aria-hidden": "true"}),
-					h("span", {class: "what"}, change.state),
-					" ",
-					ago(change.at),
-					h("span", {class: "why"}, change.reason ? `: ${change.reason}` : ""),
-				),
+		changes.map((change) =>
+			h(
+				"li",
+				{class: change.state},
+				h("span", {class: "dot", "aria-hidden": "true"}),
+				`${healthWord(change.state)} `,
+				ago(change.at),
+				change.reason ? `: ${change.reason}` : "",
 			),
+		),
 	);
 }
 
@@ -145,7 +145,7 @@ export function hostCard(host) {
 	const chart = lineChart(HOST_SERIES, {small: true, testid: `host-chart-${host.id}`});
 	const setPills = keep(pills),
 		setLine = keep(line),
-		setActions = keep(actions),
+		setActions = keep(actions, refill),
 		setHistory = keep(history);
 	const element = h(
 		"article",
@@ -161,9 +161,9 @@ export function hostCard(host) {
 		const detail = details.hosts.get(now.id);
 		element.dataset.health = now.health;
 		text(total, number(now.total));
-		setPills([now.health, now.admin, now.elected, now.state], () => [
+		setPills([now.health, now.admin, detail?.drain, now.state], () => [
 			healthPill(now.health),
-			adminPill(now.admin),
+			adminPill(now.admin, detail?.drain),
 			now.state && now.state !== "active" ? pill(now.state, "warn") : null,
 		]);
 		setLine(
@@ -171,7 +171,7 @@ export function hostCard(host) {
 				now.address,
 				now.reason,
 				now.health,
-				detail?.drain && Math.floor(Date.now() / 1000),
+				detail?.drain && live.at,
 				now.admin,
 				live.tick.clusters.find((one) => one.name === now.cluster)?.stale,
 			],

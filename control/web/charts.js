@@ -118,7 +118,7 @@ class LineChart {
 		const grid = {color: colour("--grid"), drawBorder: false, drawTicks: false};
 		const font = {size: this.small ? 10 : 11, family: getComputedStyle(document.body).fontFamily};
 		const ticks = {color: colour("--muted"), font, padding: 6};
-		const step = this.small ? 60 : 30;
+		const step = this.small || this.element.clientWidth < 400 ? 60 : 30;
 		const seconds = (_, index) =>
 			index === 0
 				? "−120 s"
@@ -222,7 +222,7 @@ class LineChart {
 		}
 		this.canvas.setAttribute("aria-label", this.describe());
 		this.element.dataset.at = at;
-		if (this.seen) this.setVisible(true);
+		if (this.seen && document.visibilityState === "visible") this.setVisible(true);
 	}
 
 	destroy() {

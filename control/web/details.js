@@ -1,21 +1,30 @@
 // Clusters and router hosts with what the ticks leave out (health history, warnings, drains): read again when
 // something about them has changed, never every second.
-import {get} from "./api.js";
+import {get, part} from "./api.js";
 import {live} from "./live.js";
 import {seldom} from "./loading.js";
 
 export const details = Object.assign(new EventTarget(), {clusters: new Map(), hosts: new Map(), error: null});
 
-let fingerprint = "";
+const AGAIN_MS = 5000; // after a failure
+
+let fingerprint = "",
+	turn = 0,
+	again = 0;
 
 async function read() {
+	const mine = ++turn;
+	clearTimeout(again);
 	try {
 		const [clusters, hosts] = await Promise.all([get("/clusters"), get("/hosts", {limit: 10000})]);
+		if (mine !== turn) return;
 		details.clusters = new Map(clusters.clusters.map((cluster) => [cluster.name, cluster]));
 		details.hosts = new Map(hosts.hosts.map((host) => [host.id, host]));
 		details.error = null;
 	} catch (error) {
+		if (mine !== turn) return;
 		details.error = error;
+		again = setTimeout(() => live.connected && read(), AGAIN_MS); // a new link reads by itself
 	}
 	details.dispatchEvent(new Event("change"));
 }
@@ -41,5 +50,19 @@ live.addEventListener("tick", () => {
 	fingerprint = now;
 });
 
+/* Ticks have no drains of router hosts. */
+live.addEventListener("event", ({detail}) => detail.kind.startsWith("host_drain") && readSoon());
+
 /** Reads them now: after an action of one's own. */
 export const refresh = read;
+
+/** Reads one router host; if that fails, all of them, which says so. */
+export async function refreshHost(cluster, key) {
+	try {
+		const {host} = await get(`/hosts/${part(cluster)}/${part(key)}`);
+		details.hosts.set(host.id, host);
+		details.dispatchEvent(new Event("change"));
+	} catch {
+		readSoon();
+	}
+}

@@ -1,5 +1,5 @@
 // The dialog in which every change of the operator's is looked at, given a reason, and confirmed.
-import {debounced, field, fill, h, show} from "./dom.js";
+import {debounced, field, fill, h, keepFocus, show} from "./dom.js";
 import {failure, notice, toast} from "./parts.js";
 import {apply, PlanChanged, planView, preview} from "./plan.js";
 import {refresh} from "./details.js";
@@ -111,7 +111,12 @@ class ActionDialog {
 			{
 				"aria-labelledby": "dialog-title",
 				data: {testid: "dialog"},
-				on: {close: () => this.element.remove()},
+				on: {
+					close: () => {
+						this.element.remove();
+						keepFocus(); // the button that opened it may be gone
+					},
+				},
 			},
 			form,
 		);
@@ -125,6 +130,7 @@ class ActionDialog {
 
 	put(answer) {
 		this.seen = answer;
+		this.forced.checked = false;
 		fill(this.error);
 		fill(
 			this.plan,
@@ -140,7 +146,6 @@ class ActionDialog {
 	async look() {
 		const turn = ++this.turn;
 		this.seen = null;
-		this.forced.checked = false;
 		this.ready();
 		try {
 			const answer = await preview(this.method, this.path, this.given());
@@ -169,6 +174,7 @@ class ActionDialog {
 			refresh();
 			this.done?.(answer);
 		} catch (error) {
+			if (!this.element.isConnected) toast(`${this.title}: not done. ${error.words || error.message}`, "bad");
 			if (error instanceof PlanChanged) this.put(error.answer);
 			fill(this.error, error instanceof PlanChanged ? notice("warn", error.message) : failure(error));
 		}

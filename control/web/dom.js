@@ -49,6 +49,20 @@ export function fill(element, ...children) {
 	return element;
 }
 
+/** The heading of the view gets the keyboard, unless something has it. */
+export function keepFocus() {
+	if (document.activeElement === document.body) document.querySelector("main h1")?.focus({preventScroll: true});
+}
+
+/** As fill, where people act: the keyboard stays inside if it was there. */
+export function refill(element, ...children) {
+	const had = element.contains(document.activeElement);
+	fill(element, ...children);
+	if (!had) return;
+	element.querySelector("button, input, a")?.focus();
+	keepFocus();
+}
+
 function morphNode(old, fresh) {
 	if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName) return old.replaceWith(fresh);
 	if (old.nodeType === Node.TEXT_NODE) {

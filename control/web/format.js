@@ -1,9 +1,12 @@
-// Numbers, shares and times as people read them. Times are local, with UTC in the title.
+// Numbers, shares and times as people read them. Times are local, with UTC in the title. A unit stays in
+// the line of its number.
 import {h} from "./dom.js";
+import {serverNow} from "./live.js";
 
 const whole = new Intl.NumberFormat("en-US", {maximumFractionDigits: 0});
 const hundredths = new Intl.NumberFormat("en-US", {maximumFractionDigits: 2});
 const oneDigit = new Intl.NumberFormat("en-US", {maximumFractionDigits: 1});
+const tenths = new Intl.NumberFormat("en-US", {minimumFractionDigits: 1, maximumFractionDigits: 1});
 const clockFormat = new Intl.DateTimeFormat("en-GB", {
 	hour: "2-digit",
 	minute: "2-digit",
@@ -25,7 +28,7 @@ export function decimal(value) {
 
 /** 12.5 % */
 export function share(value) {
-	return value === null || value === undefined ? NONE : `${hundredths.format(value)} %`;
+	return value === null || value === undefined ? NONE : `${hundredths.format(value)}\u00a0%`;
 }
 
 /** 1.2 MB: decimal units. */
@@ -37,13 +40,18 @@ export function bytes(value) {
 		value /= 1000;
 		index++;
 	}
-	return `${index === 0 ? whole.format(value) : oneDigit.format(value)} ${units[index]}`;
+	return `${(index === 0 ? whole : tenths).format(value)}\u00a0${units[index]}`;
 }
 
 /** A short number for an axis: 1.2k. */
 export function compact(value) {
 	if (Math.abs(value) >= 1e6) return `${oneDigit.format(value / 1e6)}M`;
 	return Math.abs(value) >= 1e4 ? `${oneDigit.format(value / 1e3)}k` : hundredths.format(value);
+}
+
+/** 1,234 or 1.2M: where there is no room for more. */
+export function brief(value) {
+	return value >= 1e6 ? compact(value) : number(value);
 }
 
 /** 1 d 3 h, 4 min 2 s: the two largest units. */
@@ -59,7 +67,7 @@ export function duration(seconds) {
 	const parts = [];
 	for (const [size, name] of units) {
 		const count = Math.floor(seconds / size);
-		if (count > 0 || (size === 1 && parts.length === 0)) parts.push(`${count} ${name}`);
+		if (count > 0 || (size === 1 && parts.length === 0)) parts.push(`${count}\u00a0${name}`);
 		else if (parts.length > 0) break;
 		seconds -= count * size;
 		if (parts.length === 2) break;
@@ -95,7 +103,8 @@ export function time(iso) {
 export function ago(iso) {
 	if (!iso) return h("span", {class: "muted"}, NONE);
 	const ms = Date.parse(iso);
-	const words = Date.now() - ms < 1000 ? "now" : `${duration((Date.now() - ms) / 1000)} ago`;
+	const age = (serverNow() - ms) / 1000;
+	const words = age < 1 ? "now" : `${duration(age)} ago`;
 	return h("time", {datetime: iso, title: `${moment(ms)} (${new Date(ms).toISOString()})`}, words);
 }
 

@@ -6,6 +6,7 @@
 const POINTS = 120;
 const SILENT_MS = 5000; // a tick comes every second; after this the link counts as lost
 const RETRY_MS = [500, 1000, 2000, 4000, 8000, 15000];
+const CALM_MS = 30000; // a link that has held so long is tried again at once when it is lost
 const EVENTS_KEPT = 500;
 
 export const live = Object.assign(new EventTarget(), {
@@ -18,7 +19,6 @@ export const live = Object.assign(new EventTarget(), {
 	hosts: {},
 	clusters: {},
 	events: [],
-	retryAt: 0,
 });
 
 let socket = null;
@@ -26,6 +26,8 @@ let wanted = false;
 let attempts = 0;
 let retryTimer = 0;
 let silentTimer = 0;
+let calmTimer = 0;
+let skew = 0; // of the server's clock to this one's, ms
 const subscribed = new Set();
 
 function fire(type, detail) {
@@ -56,7 +58,7 @@ function onHello(message) {
 	live.hosts = message.hosts;
 	live.clusters = message.clusters;
 	live.events = message.events;
-	attempts = 0;
+	calmTimer = setTimeout(() => (attempts = 0), CALM_MS);
 	live.connected = true;
 	for (const host of subscribed) send({subscribe: host});
 	fire("hello");
@@ -96,6 +98,7 @@ function onTick(message) {
 		live.at = message.at;
 	}
 	live.tick = message;
+	skew = message.at - Date.now();
 	fire("tick");
 }
 
@@ -130,13 +133,12 @@ function watchSilence() {
 
 function lost() {
 	clearTimeout(silentTimer);
+	clearTimeout(calmTimer);
 	socket = null;
 	live.connected = false;
 	if (wanted) {
 		const base = RETRY_MS[Math.min(attempts++, RETRY_MS.length - 1)];
-		const delay = base * (0.75 + Math.random() / 2); // all pages at once would be a burst
-		live.retryAt = Date.now() + delay;
-		retryTimer = setTimeout(open, delay);
+		retryTimer = setTimeout(open, base * (0.75 + Math.random() / 2)); // all pages at once would be a burst
 	}
 	fire("link");
 }
@@ -148,6 +150,11 @@ function open() {
 	opened.onmessage = ({data}) => opened === socket && onMessage(data);
 	opened.onclose = () => opened === socket && lost();
 	watchSilence();
+}
+
+/** The server's time, unix ms: what it says of times is compared with this. */
+export function serverNow() {
+	return Date.now() + skew;
 }
 
 /** Opens the link and keeps it open. */
@@ -163,6 +170,7 @@ export function stop() {
 	wanted = false;
 	clearTimeout(retryTimer);
 	clearTimeout(silentTimer);
+	clearTimeout(calmTimer);
 	const old = socket;
 	socket = null;
 	old?.close();

@@ -1,6 +1,7 @@
 // Reading from the API for a view: the newest question counts, an older answer is dropped, what fails is shown.
 import {fill, h} from "./dom.js";
 import {clock} from "./format.js";
+import {serverNow} from "./live.js";
 import {failure} from "./parts.js";
 
 /** `read(signal)` asks, `put(answer)` shows. `load()` does both; `place` is where a failure is said. */
@@ -17,7 +18,7 @@ export function loader(read, put) {
 			const answer = await read(mine.signal);
 			if (abort !== mine) return;
 			fill(place);
-			readAt = Date.now();
+			readAt = serverNow();
 			put(answer);
 		} catch (error) {
 			if (abort !== mine || error.name === "AbortError") return;
@@ -32,6 +33,7 @@ export function loader(read, put) {
 		stop: () => {
 			abort?.abort();
 			abort = null;
+			place.closest("main")?.removeAttribute("aria-busy");
 		},
 	};
 }

@@ -11,21 +11,31 @@ export function pill(word, tone = "", title) {
 
 const CLUSTER_TONES = {active: "good", staged: "info", draining: "warn", offline: "bad"};
 
+/* What has been draining is drained at the end of that. */
+function modeWord(mode, drain) {
+	return mode === "draining" && drain?.drained_at ? "drained" : mode;
+}
+
 /** The state of a cluster as a pill. */
-export function clusterPill(state) {
-	return pill(state, CLUSTER_TONES[state]);
+export function clusterPill(state, drain) {
+	return pill(modeWord(state, drain), CLUSTER_TONES[state]);
 }
 
 const HEALTH_WORDS = {up: ["healthy", "good"], down: ["unhealthy", "bad"], unknown: ["not checked yet", "warn"]};
 
-/** The health of a router host as a pill. */
+/** The health of a router host in a word. */
+export function healthWord(state) {
+	return (HEALTH_WORDS[state] || [state])[0];
+}
+
+/** The same as a pill. */
 export function healthPill(state) {
 	return pill(...(HEALTH_WORDS[state] || [state, "warn"]));
 }
 
 /** Whether an operator has taken it out of service: a pill, or null. */
-export function adminPill(admin) {
-	return admin && admin !== "enabled" ? pill(admin, "warn") : null;
+export function adminPill(admin, drain) {
+	return admin && admin !== "enabled" ? pill(modeWord(admin, drain), "warn") : null;
 }
 
 /** A sentence that matters; `tone` as of pills. */
@@ -42,7 +52,7 @@ export function failure(error) {
 export function toast(words, tone = "good") {
 	const element = h("p", {class: `toast ${tone}`, data: {testid: "toast"}}, words);
 	document.getElementById("toasts").append(element);
-	setTimeout(() => element.remove(), 6000);
+	setTimeout(() => element.remove(), tone === "bad" ? 20000 : 6000);
 }
 
 /** A table. `columns`: [{head, class, cell(row)}]; the first column heads its row. On a phone each row becomes a card.
@@ -102,6 +112,11 @@ export function pager(size, go) {
 	const on = h("button", {type: "button", class: "small", on: {click: () => go(offset + size)}}, "Next");
 	const element = h("div", {class: "pager", hidden: true}, back, on, words);
 	const set = (newOffset, newTotal, shown) => {
+		/* Past the end: there are fewer now. */
+		if (shown === 0 && newTotal > 0) {
+			go(0);
+			return;
+		}
 		offset = newOffset;
 		total = newTotal;
 		element.hidden = total === 0; // the table says that there is nothing
@@ -113,11 +128,13 @@ export function pager(size, go) {
 	return {element, set};
 }
 
-/** The colour of a cluster: by its place among all, so that it is the same on every view. */
+const places = new Map();
+
+/** The colour of a cluster: by its place among all, so that it is the same on every view; kept when others come. */
 export function clusterColour(name) {
-	const names = Object.keys(live.clusters).sort();
-	const place = names.indexOf(name);
-	return seriesColour(place < 0 ? names.length : place);
+	if (!places.has(name))
+		for (const known of Object.keys(live.clusters).sort()) if (!places.has(known)) places.set(known, places.size);
+	return seriesColour(places.get(name) ?? places.size);
 }
 
 /** One bar, cut by shares: [{cluster, share}]. The numbers stand beside it; the bar repeats them in words. */

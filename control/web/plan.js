@@ -26,7 +26,7 @@ function substance(answer) {
 /** Thrown when the plan is no longer what was shown; `answer` is the new one. */
 export class PlanChanged extends Error {
 	constructor(answer) {
-		super("Something else has changed meanwhile: this is the new plan. Look again, then apply.");
+		super("Something else has changed meanwhile: look at the new plan, then apply.");
 		this.answer = answer;
 	}
 }

@@ -1,6 +1,7 @@
 // The panel that moves a route's share: slider, number, target, plan, reason, apply.
 import {part} from "./api.js";
 import {debounced, field, fill, h, select} from "./dom.js";
+import {share} from "./format.js";
 import {failure, notice, panel, toast} from "./parts.js";
 import {apply, PlanChanged, planView, preview} from "./plan.js";
 
@@ -61,7 +62,6 @@ export function shiftPanel(host) {
 		fill(planPlace);
 		fill(error);
 		forceRow.hidden = true;
-		forced.checked = false;
 		ready();
 	};
 	const ready = () => {
@@ -74,6 +74,7 @@ export function shiftPanel(host) {
 	const body = () => ({to: to.value, percent: Number(exact.value)});
 	const put = (answer) => {
 		seen = answer;
+		forced.checked = false;
 		forceRow.hidden = !answer.refusal;
 		fill(
 			planPlace,
@@ -96,14 +97,21 @@ export function shiftPanel(host) {
 	};
 	const soon = debounced(ask, 350);
 	const act = async () => {
+		const sent = body(),
+			mine = turn;
 		button.disabled = true;
 		try {
-			const answer = await apply("POST", path, body(), seen, reason.value.trim());
-			toast(`${host}: ${to.value} gets ${exact.value} % (revision ${answer.revision}).`);
+			const answer = await apply("POST", path, sent, seen, reason.value.trim());
+			toast(`${host}: ${sent.to} gets ${share(sent.percent)} (revision ${answer.revision}).`);
+			if (mine !== turn) return; // the next one has been begun
 			stale();
 			begun = false;
 			reason.value = "";
 		} catch (failed) {
+			if (mine !== turn || !element.isConnected) {
+				toast(`${host}: not shifted. ${failed.words || failed.message}`, "bad");
+				return;
+			}
 			if (failed instanceof PlanChanged) put(failed.answer);
 			fill(error, failed instanceof PlanChanged ? notice("warn", failed.message) : failure(failed));
 			ready();

@@ -3,7 +3,7 @@ import {clusterActions} from "./actions.js";
 import {cardList, clusterFlags, drainWords, hostCard, inOrder} from "./cards.js";
 import {lineChart} from "./charts.js";
 import {details, refresh} from "./details.js";
-import {fill, h, morph, show} from "./dom.js";
+import {h, morph, refill, show} from "./dom.js";
 import {ago, number, time} from "./format.js";
 import {live} from "./live.js";
 import {every} from "./loading.js";
@@ -13,7 +13,7 @@ import {may, me} from "./roles.js";
 
 function summary(cluster, detail) {
 	return facts([
-		["State", clusterPill(cluster.state), " ", drainWords(cluster.drain)],
+		["State", clusterPill(cluster.state, cluster.drain), " ", drainWords(cluster.drain)],
 		["Source", cluster.source],
 		["Router hosts", hostsWords(cluster.healthy_hosts, cluster.hosts)],
 		["Routes", h("a", {href: link(["routes"], {cluster: cluster.name})}, number(cluster.routes))],
@@ -99,14 +99,14 @@ export function clusterView(context) {
 	const update = () => {
 		const cluster = live.tick?.clusters.find((one) => one.name === name);
 		show(rest, Boolean(cluster) || !live.tick);
-		fill(gone, cluster || !live.tick ? null : notice("warn", "There is no cluster of this name (any more)."));
+		morph(gone, cluster || !live.tick ? null : notice("warn", "There is no cluster of this name (any more)."));
 		if (!cluster) return;
 		const detail = details.clusters.get(name);
-		morph(flags, clusterPill(cluster.state), clusterFlags(cluster, detail));
+		morph(flags, clusterPill(cluster.state, cluster.drain), clusterFlags(cluster, detail));
 		morph(factsPlace, summary(cluster, detail));
 		if (shape !== cluster.state + me.role) {
 			shape = cluster.state + me.role;
-			fill(actions, clusterActions(cluster));
+			refill(actions, clusterActions(cluster));
 		}
 		chart.update(live.times, live.clusters[name] || {});
 		rate.update(live.times, live.clusters[name] || {});

@@ -3,18 +3,20 @@ import {get} from "./api.js";
 import {openAction} from "./dialog.js";
 import {field, fill, h, show, text} from "./dom.js";
 import {bytes, clock, count, duration, number} from "./format.js";
+import {serverNow} from "./live.js";
 import {loader} from "./loading.js";
-import {clusterName, clusterSelect, heading, panel, pill, routeLink, table} from "./parts.js";
+import {clusterName, clusterSelect, heading, notice, panel, pill, routeLink, table} from "./parts.js";
 import {may} from "./roles.js";
 
 const LIMIT = 100,
 	ROUTES_FIRST = 10;
+const STATES = {head: "awaiting a request", spliced: "connected", answer: "own answer"};
 const NAMES = ["cluster", "host", "route", "client", "min_age"];
 
 /* Shown when there is something to close; a viewer has none. */
-function closeButton(testid, click) {
+function closeButton(testid, click, label) {
 	if (!may("operator")) return null;
-	return h("button", {type: "button", class: "danger", hidden: true, data: {testid}, on: {click}});
+	return h("button", {type: "button", class: "danger", hidden: true, data: {testid}, on: {click}}, label);
 }
 
 export function connectionsView(context) {
@@ -100,12 +102,12 @@ export function connectionsView(context) {
 				class: "whole",
 				cell: (one) => (one.cluster ? `${one.cluster}/${one.host}` : "–"),
 			},
-			{head: "State", cell: (one) => pill(one.state, one.state === "spliced" ? "good" : "")},
+			{head: "State", cell: (one) => pill(STATES[one.state] || one.state, one.state === "spliced" ? "good" : "")},
 			{head: "Listener", cell: (one) => one.listener},
 			{head: "Age", class: "n", cell: (one) => duration(one.age_seconds)},
 			{head: "Idle", class: "n", cell: (one) => duration(one.idle_seconds)},
-			{head: "In", class: "n", cell: (one) => bytes(one.bytes_in)},
-			{head: "Out", class: "n", cell: (one) => bytes(one.bytes_out)},
+			{head: "From client", class: "n", cell: (one) => bytes(one.bytes_in)},
+			{head: "To client", class: "n", cell: (one) => bytes(one.bytes_out)},
 		],
 		{testid: "connections", empty: "No connection matches."},
 	);
@@ -130,9 +132,9 @@ export function connectionsView(context) {
 		byRoute.set(allRoutes ? routes : routes.slice(0, ROUTES_FIRST));
 		show(moreRoutes, !allRoutes && routes.length > ROUTES_FIRST);
 	};
-	const close = (label, words, body, typed) =>
+	const close = (title, words, body, typed) =>
 		openAction({
-			title: label,
+			title,
 			label: "Close",
 			tone: "bad",
 			path: "/connections/close",
@@ -140,23 +142,28 @@ export function connectionsView(context) {
 			words,
 			typed,
 			force: false,
+			explain: (data) =>
+				notice("info", `${count(data.closed, "connection")} would be closed, as of ${clock(serverNow())}.`),
 			said: (answer) => `${count(answer.closed, "connection")} closed.`,
-			done: () => ask(),
+			done: reading.load,
 		});
 	let asked = {};
 	const closeChosen = closeButton("close-chosen", () =>
-		close(`Close ${count(chosen.size, "connection")}`, "Both sides get a RST.", {ids: [...chosen]}),
+		close("Close the chosen connections", "Both sides are reset.", {ids: [...chosen]}),
 	);
-	const closeAll = closeButton("close-all", () => {
-		const filter = Object.entries(asked).map(([name, value]) => `${name} ${value}`);
-		const words = `Both sides get a RST. The filter: ${filter.join(", ")}.`;
-		close(`Close all ${count(matching, "matching connection")}`, words, asked, "close");
-	});
+	const closeAll = closeButton(
+		"close-all",
+		() => {
+			const filter = Object.entries(asked).map(([name, value]) => `${name} ${value}`);
+			const words = `Both sides are reset. The filter: ${filter.join(", ")}.`;
+			close("Close all that match", words, asked, "close");
+		},
+		"Close all that match…",
+	);
 	const buttons = () => {
 		if (!may("operator")) return;
 		text(closeChosen, `Close ${number(chosen.size)} chosen…`);
 		show(closeChosen, chosen.size > 0);
-		text(closeAll, `Close all ${number(matching)}…`);
 		show(closeAll, matching > 0 && Object.keys(asked).length > 0);
 	};
 	const listed = h("p", {class: "muted", hidden: true});
@@ -168,14 +175,11 @@ export function connectionsView(context) {
 			text(total, number(answer.total));
 			text(noun, answer.total === 1 ? " connection" : " connections");
 			const age = answer.oldest_seconds ?? null;
-			text(oldest, `${age === null ? "" : `, the oldest ${duration(age)}`}, as of ${clock(Date.now())}`);
+			text(oldest, `${age === null ? "" : `, the oldest ${duration(age)}`}, as of ${clock(serverNow())}`);
 			routes = answer.by_route;
 			putRoutes();
 			rows.set(answer.connections);
-			text(
-				listed,
-				`The ${number(answer.connections.length)} oldest are listed; a narrower filter shows others.`,
-			);
+			text(listed, `The ${number(answer.connections.length)} oldest are listed; a narrower filter shows others.`);
 			show(listed, answer.total > answer.connections.length);
 			buttons();
 		},

@@ -78,15 +78,23 @@ export function diffView(context) {
 				figure(answer.yellow, "Yellow: look first", "warn", "diff-yellow"),
 				figure(answer.same, "Same", "good", "diff-same"),
 			);
-			rows.set(answer.differences);
+			rows.patch(answer.differences);
 			pages.set(answer.offset, answer.total, answer.differences.length);
 		},
 	);
+	const load = () => {
+		if (from.value && to.value && from.value !== to.value) {
+			reading.load();
+			return;
+		}
+		reading.stop();
+		rows.element.hidden = pages.element.hidden = true;
+		fill(summary, notice("info", "Choose two different clusters."));
+	};
 	const changed = () => {
 		offset = 0;
 		context.setQuery(query());
-		if (from.value && to.value && from.value !== to.value) reading.load();
-		else fill(summary, notice("info", "Choose two different clusters."));
+		load();
 	};
 	const soon = debounced(changed, 250);
 	for (const control of [from, to]) control.addEventListener("change", changed);
@@ -114,13 +122,14 @@ export function diffView(context) {
 		pages.element,
 	);
 	changed();
-	const again = seldom(() => reading.load(), 15000);
+	const again = seldom(load, 15000);
 	return {
 		title: "Diff",
 		element,
 		revision: again,
-		hello: changed,
+		hello: load,
 		destroy: () => {
+			again.cancel();
 			soon.cancel();
 			reading.stop();
 		},

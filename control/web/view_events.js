@@ -16,6 +16,9 @@ const LEVELS = [
 ];
 const RANK = {info: 0, warning: 1, error: 2};
 
+/* host_up: host up */
+const words = (kind) => kind.replaceAll("_", " ");
+
 function objectCell({object}) {
 	if (!object) return "–";
 	const name =
@@ -41,7 +44,7 @@ function eventsTable() {
 				cell: (event) => [event.text, event.reason ? h("span", {class: "muted"}, ` (${event.reason})`) : null],
 			},
 			{head: "Object", cell: objectCell},
-			{head: "Kind", cell: (event) => event.kind},
+			{head: "Kind", cell: (event) => words(event.kind)},
 			{head: "Who", cell: (event) => event.who || "–"},
 			{head: "Revision", class: "n", cell: (event) => number(event.revision)},
 		],
@@ -98,7 +101,7 @@ export function eventsView(context) {
 		fill(
 			kind,
 			h("option", {value: ""}, "Any kind"),
-			[...kinds].sort().map((name) => h("option", {value: name}, name)),
+			[...kinds].sort().map((name) => h("option", {value: name}, words(name))),
 		);
 		kind.value = chosen;
 	};
@@ -115,11 +118,11 @@ export function eventsView(context) {
 	);
 	learn(live.events);
 	const matches = (event) => {
-		const {search: words, object: name, kind: wanted} = query();
+		const {search: text, object: name, kind: wanted} = query();
 		return (
 			(!wanted || event.kind === wanted) &&
 			(!name || event.object?.name === name || event.object?.cluster === name) &&
-			(!words || JSON.stringify(event).toLowerCase().includes(words.toLowerCase()))
+			(!text || JSON.stringify(event).toLowerCase().includes(text.toLowerCase()))
 		);
 	};
 	const onEvent = ({detail: event}) => {

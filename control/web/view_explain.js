@@ -2,6 +2,7 @@
 import {get} from "./api.js";
 import {field, fill, h} from "./dom.js";
 import {clock, decimal, number} from "./format.js";
+import {serverNow} from "./live.js";
 import {loader} from "./loading.js";
 import {clusterName, heading, notice, panel, pill, routeLink, table} from "./parts.js";
 
@@ -75,14 +76,22 @@ function answerView(answer) {
 			`Listener ${answer.listener ?? "–"}, client ${answer.from ?? "any"}, `,
 			`worker ${answer.worker ?? "–"}, route `,
 			answer.route ? routeLink(answer.route) : "none",
-			`, asked at ${clock(Date.now())}.`,
+			`, asked at ${clock(serverNow())}.`,
 		),
 		clusterRows(answer),
+		answer.clusters?.length
+			? h(
+					"p",
+					{class: "muted"},
+					"Credit: with each connection every usable cluster gets its weight; the one that then has the most has " +
+						"its turn and pays what all have got. Each worker counts for itself.",
+				)
+			: null,
 		hostRows(answer),
 	];
 }
 
-/** The form with its answer. `host` is fixed on a route's page. Calls `asked` with what was asked. */
+/** The form with its answer; `stop` ends it. `host` is fixed on a route's page. Calls `asked` with what was asked. */
 export function explainPanel({host, given = {}, asked, level}) {
 	const name = h("input", {
 		type: "text",
@@ -136,7 +145,10 @@ export function explainPanel({host, given = {}, asked, level}) {
 	);
 	const words = h("p", {class: "muted"}, "Where the next connection goes, and why. Asking changes nothing.");
 	const content = [words, form, reading.place, place];
-	return Object.assign(level ? h("div", {class: "stack"}, content) : panel("Explain", content), {ask});
+	return Object.assign(level ? h("div", {class: "stack"}, content) : panel("Explain", content), {
+		ask,
+		stop: reading.stop,
+	});
 }
 
 export function explainView(context) {
@@ -144,5 +156,5 @@ export function explainView(context) {
 	const body = explainPanel({given, asked: context.setQuery, level: 1});
 	const element = h("div", {}, heading("Explain"), body);
 	if (given.host) body.ask();
-	return {title: "Explain", element};
+	return {title: "Explain", element, destroy: body.stop};
 }

@@ -1,9 +1,9 @@
 // Held deletions: what clusters no longer list but pointsman keeps until someone confirms that it is meant.
 import {get, part} from "./api.js";
 import {openAction} from "./dialog.js";
-import {fill, h} from "./dom.js";
+import {h, refill} from "./dom.js";
 import {ago, count, number} from "./format.js";
-import {loader} from "./loading.js";
+import {every, loader} from "./loading.js";
 import {clusterName, heading, notice, pager, panel, routeLink, table} from "./parts.js";
 import {live} from "./live.js";
 import {may} from "./roles.js";
@@ -39,7 +39,13 @@ export function heldView() {
 	const card = (cluster) =>
 		panel(
 			cluster.name,
-			h("p", {}, `${count(cluster.held, "deletion")} held: what is held still serves.`),
+			h(
+				"p",
+				{},
+				cluster.held === 1
+					? "1 deletion is waiting; this entry still serves."
+					: `${number(cluster.held)} deletions are waiting; these entries still serve.`,
+			),
 			cluster.stale
 				? notice("warn", "This cluster is stale: wait until its API has been listed before you confirm.")
 				: null,
@@ -74,7 +80,7 @@ export function heldView() {
 										}),
 								},
 							},
-							"Confirm…",
+							"Confirm deletions…",
 						),
 					)
 				: null,
@@ -86,12 +92,12 @@ export function heldView() {
 		if (now === shape) return;
 		if (shape !== "") reading.load();
 		shape = now;
-		fill(summary, holding.map(card));
+		refill(summary, holding.map(card));
 	};
 	const reading = loader(
 		(signal) => get("/held", {limit: PAGE, offset}, signal),
 		(answer) => {
-			rows.set(answer.held);
+			rows.patch(answer.held);
 			pages.set(answer.offset, answer.total, answer.held.length);
 		},
 	);
@@ -110,6 +116,16 @@ export function heldView() {
 		pages.element,
 	);
 	reading.load();
+	const stop = every(10000, () => live.connected && reading.load());
 	update();
-	return {title: "Held deletions", element, update, hello: reading.load, destroy: reading.stop};
+	return {
+		title: "Held deletions",
+		element,
+		update,
+		hello: reading.load,
+		destroy: () => {
+			stop();
+			reading.stop();
+		},
+	};
 }

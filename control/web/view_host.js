@@ -3,8 +3,8 @@ import {hostActions} from "./actions.js";
 import {get, part} from "./api.js";
 import {drainWords, HOST_SERIES} from "./cards.js";
 import {lineChart} from "./charts.js";
-import {details, refresh} from "./details.js";
-import {fill, h, morph, show} from "./dom.js";
+import {details, refreshHost} from "./details.js";
+import {h, morph, refill, show, text} from "./dom.js";
 import {ago, number, time} from "./format.js";
 import {extend, live} from "./live.js";
 import {every, loader} from "./loading.js";
@@ -33,10 +33,10 @@ function summary(host, detail) {
 		],
 		detail?.health ? ["Last check", ago(detail.health.checked_at)] : null,
 		["Gets new connections", host.elected ? "yes" : "no"],
-		["Pods say", host.state, detail?.why ? `: ${detail.why}` : ""],
+		["Router pods report", host.state, detail?.why ? `: ${detail.why}` : ""],
 		[
 			"Taken out of service",
-			adminPill(host.admin) || "no",
+			adminPill(host.admin, detail?.drain) || "no",
 			" ",
 			host.admin === "enabled" ? null : drainWords(detail?.drain),
 		],
@@ -77,9 +77,21 @@ export function hostView(context) {
 		{testid: "health-history", empty: "Its health has not changed yet."},
 	);
 	const title = heading(key, pills);
+	const totals = {total: []};
+	let totalsAt = 0,
+		shape = "";
+	const reading = loader(
+		(signal) => get(`/stats/hosts/${part(cluster)}/${part(key)}`, {}, signal),
+		(answer) => {
+			totals.total = answer.total || [];
+			totalsAt = answer.times[answer.times.length - 1];
+			update();
+		},
+	);
 	const rest = h(
 		"div",
 		{},
+		reading.place,
 		panel("Summary", factsPlace, actions),
 		h("div", {class: "charts two"}, chart.element, total.element),
 		panel("Health history", history.element),
@@ -92,17 +104,6 @@ export function hostView(context) {
 		gone,
 		rest,
 	);
-	const totals = {total: []};
-	let totalsAt = 0,
-		shape = "";
-	const reading = loader(
-		(signal) => get(`/stats/hosts/${part(cluster)}/${part(key)}`, {}, signal),
-		(answer) => {
-			totals.total = answer.total || [];
-			totalsAt = answer.times[answer.times.length - 1];
-			update();
-		},
-	);
 	/* The history comes once with the statistics, then a point with every tick. */
 	const follow = (host) => {
 		if (totalsAt === 0 || live.at <= totalsAt) return;
@@ -112,15 +113,15 @@ export function hostView(context) {
 	const update = () => {
 		const host = find(live.tick?.hosts || [], cluster, key);
 		show(rest, Boolean(host) || !live.tick);
-		fill(gone, host || !live.tick ? null : notice("warn", "There is no such router host (any more)."));
+		morph(gone, host || !live.tick ? null : notice("warn", "There is no such router host (any more)."));
 		if (!host) return;
 		const detail = details.hosts.get(host.id);
-		title.firstChild.textContent = host.name || host.address;
-		morph(pills, healthPill(host.health), adminPill(host.admin));
+		text(title.firstChild, host.name || host.address);
+		morph(pills, healthPill(host.health), adminPill(host.admin, detail?.drain));
 		morph(factsPlace, summary(host, detail));
 		if (shape !== host.admin + me.role) {
 			shape = host.admin + me.role;
-			fill(actions, hostActions(host));
+			refill(actions, hostActions(host));
 		}
 		const pushed = live.hosts[host.id] || {};
 		chart.update(live.times, pushed);
@@ -129,7 +130,7 @@ export function hostView(context) {
 		history.patch(detail?.history || []);
 	};
 	details.addEventListener("change", update);
-	const stop = every(10000, () => live.connected && refresh());
+	const stop = every(2000, () => live.connected && refreshHost(cluster, key)); // checks come every few seconds
 	reading.load();
 	update();
 	return {

@@ -35,11 +35,10 @@ export function loginView(done, {why, back}) {
 		h("h1", {tabindex: "-1"}, "pointsman"),
 		h("p", {class: "muted"}, "Edge load balancer for OpenShift clusters"),
 		error,
-		field(
-			"Token",
-			token,
-			"The session lasts 12 hours. An administrator makes tokens: pointsman token create NAME --role viewer",
-		),
+		field("Token", token, [
+			"The session lasts 12 hours. An administrator makes tokens: ",
+			h("code", {}, "pointsman token create NAME --role viewer"),
+		]),
 		h("div", {class: "actions"}, button, back ? h("button", {type: "button", on: {click: back}}, "Back") : null),
 	);
 	return {title: "Log in", element, focus: token};

@@ -3,7 +3,7 @@ import {get, part} from "./api.js";
 import {lineChart} from "./charts.js";
 import {openAction} from "./dialog.js";
 import {explainPanel} from "./view_explain.js";
-import {fill, h, morph, show} from "./dom.js";
+import {fill, h, morph, refill, show} from "./dom.js";
 import {ago, decimal, number, share} from "./format.js";
 import {extend, live, subscribe, unsubscribe} from "./live.js";
 import {loader} from "./loading.js";
@@ -200,6 +200,7 @@ export function routeView(context) {
 		weights = h("div", {class: "weights"}),
 		flags = h("div", {class: "aside"}),
 		gone = h("div");
+	const explain = explainPanel({host});
 	const shift = may("operator") ? shiftPanel(host) : null;
 	const rest = h(
 		"div",
@@ -218,7 +219,7 @@ export function routeView(context) {
 					weights,
 				)
 			: null,
-		explainPanel({host}),
+		explain,
 	);
 	show(rest, false); // until the route is known
 	const reading = loader(
@@ -243,12 +244,12 @@ export function routeView(context) {
 		]);
 		if (now === shape) return;
 		shape = now;
-		fill(
+		refill(
 			flags,
 			h("a", {class: "button", href: link(["connections"], {route: host})}, "Connections"),
 			may("operator") && route.rollback ? rollbackButton(host, route.rollback) : null,
 		);
-		fill(
+		refill(
 			weights,
 			route.clusters.map((one) =>
 				h(
@@ -265,7 +266,7 @@ export function routeView(context) {
 	const put = (route) => {
 		known = route;
 		show(rest, Boolean(route));
-		fill(gone, route ? null : notice("warn", "No cluster has this route (any more)."));
+		morph(gone, route ? null : notice("warn", "No cluster has this route (any more)."));
 		if (!route) return;
 		morph(shares, shareRows(route));
 		rows.patch(route.clusters);
@@ -330,6 +331,7 @@ export function routeView(context) {
 			live.removeEventListener("route", onRoute);
 			unsubscribe(host);
 			reading.stop();
+			explain.stop();
 			chartSet.forEach(({chart}) => chart.destroy());
 		},
 		hello: () => {

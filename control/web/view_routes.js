@@ -139,6 +139,7 @@ export function routesView(context) {
 		revision: again,
 		destroy: () => {
 			stop();
+			again.cancel();
 			soon.cancel();
 			reading.stop();
 		},

@@ -29,6 +29,13 @@ const chart = Chart.getChart(arguments[0].querySelector("canvas"));
 return chart ? Object.fromEntries(chart.data.datasets.map((one) => [one.label, [...one.data]])) : null;
 """
 
+# Where the last box, or row of a table, ends that is whole above so many pixels.
+LAST_EDGE = """
+const ends = [...document.querySelectorAll(".chart:not(.small), .card, .panel, .table tr")]
+    .map((box) => Math.ceil(box.getBoundingClientRect().bottom + scrollY) + 12);
+return Math.max(...ends.filter((end) => end <= arguments[0]));
+"""
+
 
 class Browser:
     """One window with its own cookies and storage. `trust`: the public key of one more server that it believes, as
@@ -66,6 +73,15 @@ class Browser:
         """The window's size without the window's frame."""
         self.cdp("Emulation.setDeviceMetricsOverride", {"width": self.size[0], "height": height, "deviceScaleFactor": 1,
                                                         "mobile": self.size[0] < 600})
+
+    def resize(self, size: tuple[int, int]) -> None:
+        """Another size of the window."""
+        self.size = size
+        self._metrics(size[1])
+
+    def prepare(self, script: str) -> None:
+        """JavaScript that runs ahead of the page's own, from the next load on."""
+        self.cdp("Page.addScriptToEvaluateOnNewDocument", {"source": script})
 
     # --- going ---
 
@@ -188,8 +204,10 @@ class Browser:
             .move_by_offset(round(track * (percent - here) / 100), 0).release().perform()
 
     def screenshot(self, path: str, highest: int = 2400) -> None:
-        """The whole view as a PNG, down to `highest` pixels."""
-        height = min(highest, max(self.size[1], self.run("return document.documentElement.scrollHeight")))
+        """The whole view as a PNG, down to `highest` pixels; a longer one ends below a box that still is whole."""
+        height = max(self.size[1], self.run("return document.documentElement.scrollHeight"))
+        if height > highest:
+            height = max(self.size[1], self.run(LAST_EDGE, highest))
         self._metrics(height)
         self.wait(self._drawn, "all charts are drawn")
         image = self.cdp("Page.captureScreenshot", {"format": "png"})["data"]

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import sys
 import time
 import urllib.parse
@@ -27,6 +28,34 @@ ROLES = ("viewer", "operator", "admin")
 EVIL = "<img src=x onerror=pwned=!alert(1)>"
 EVIL_WORD = "<x-evil>"  # the same without a space, which a name of Kubernetes cannot have
 HOST_ID = "ose1/203.0.113.11:80"
+LONG = "production-zurich-datacentre-two-openshift4-cluster-of-customer"  # as long as a cluster's name may be
+
+# fetch() fails, or answers 500 after some ms, or asks the server after them, if the address has a text in it (previews
+# not). UNBREAK ends that.
+BREAK = """
+const [part, status, ms] = arguments;
+window.fetched ||= window.fetch;
+window.fetch = async (url, options) => {
+    if (!String(url).includes(part) || String(url).includes("dry_run")) return fetched(url, options);
+    await new Promise((done) => setTimeout(done, ms));
+    if (status === 0) throw new TypeError("broken");
+    return status === 500 ? new Response('{"detail": "the disk is full"}', {status}) : fetched(url, options);
+};
+"""
+UNBREAK = "window.fetch = window.fetched"
+# Every link is lost as soon as something comes.
+RESTLESS = """
+window.links = 0;
+window.WebSocket = class extends WebSocket {
+    constructor(url) {
+        super(url);
+        window.links++;
+        this.addEventListener("message", () => this.close());
+    }
+};
+"""
+# The browser's clock is an hour ahead.
+AHEAD = "const now = Date.now; Date.now = () => now() + 3600000;"
 
 VIEWS = ("overview", "routes", "route/app1.ch", "cluster/ose1", "host/ose1/203.0.113.11:80", "connections", "events",
          "unknown", "held", "explain?host=app1.ch", "diff?from=ose1&to=ose2")
@@ -270,20 +299,40 @@ def test_drain_of_a_cluster_needs_its_name(rig: Rig) -> None:
     browser.click("apply")
     browser.wait(lambda: browser.has("cluster-enable"), "it is draining")
     assert rig.get("/api/v1/clusters/ose2/status")["state"] == "draining"
+    browser.wait(lambda: "no connection is left" in browser.body(), "it is drained")
     browser.click("cluster-enable")
     browser.click("apply")
     browser.wait(lambda: browser.has("cluster-drain"), "it is active")
 
 
 def test_drain_of_a_router_host(rig: Rig) -> None:
-    """A router host is drained and enabled on its page."""
+    """A router host is drained and enabled on its page. As long as it has a connection it drains, and what counts the
+    seconds takes nobody's keyboard away; then it is said to be drained."""
     start(rig)
-    browser = browse(rig, view=f"host/{HOST_ID}")
-    browser.click("host-drain")
-    browser.type("field-timeout", "10m")
-    browser.click("apply")
-    browser.wait(lambda: "draining" in browser.text("host-facts"), "it is draining")
-    assert rig.hosts()[OSE1.hosts[0]]["admin"] == "draining"
+    here = "return document.activeElement"
+    with contextlib.closing(Held("only1.ch")) as held:
+        host = rig.hosts()[held.router]
+        browser = browse(rig, view=f"host/{host['id']}")
+        browser.click("host-drain")
+        browser.type("field-timeout", "10m")
+        browser.click("apply")
+        browser.wait(lambda: "draining for" in browser.text("host-facts"), "it is draining")
+        browser.wait(lambda: browser.has("host-enable"), "it can be enabled")
+        assert browser.run(here) == browser.find("host-enable"), "the keyboard is lost with the button that was pressed"
+        assert rig.hosts()[host["address"]]["admin"] == "draining"
+        browser.go("overview")
+        card = f"host-{host['id']}"
+        browser.wait(lambda: "draining for" in browser.text(card), "its card says so")
+        link = browser.find(card).find_element("css selector", ".line a")
+        browser.run("arguments[0].focus()", link)
+        for _ in range(2):
+            before = browser.text(card)
+            browser.wait(lambda said=before: browser.text(card) != said, "a second more")
+        assert browser.run(here) == link, "the keyboard is lost with each second"
+    browser.wait(lambda: "no connection is left" in browser.text(card) and "draining" not in browser.text(card),
+                 "it is drained")
+    browser.go(f"host/{host['id']}")
+    browser.wait(lambda: "drained" in browser.text("host-facts"), "its page says so")
     browser.click("host-enable")
     browser.click("apply")
     browser.wait(lambda: browser.has("host-drain"), "it is enabled")
@@ -329,6 +378,110 @@ def test_frozen_control_is_noticed(rig: Rig) -> None:
     browser.wait(lambda: not browser.has("disconnected"), "the link is back", 40)
 
 
+def test_a_link_that_never_holds(rig: Rig) -> None:
+    """A page whose link is lost as soon as it is there does not come back at once, again and again."""
+    start(rig)
+    browser = browse(rig, "viewer")
+    browser.prepare(RESTLESS)
+    browser.load()
+    browser.wait(lambda: browser.run("return window.links") >= 2, "the second link")
+    time.sleep(5)
+    assert browser.run("return window.links") <= 5, browser.run("return window.links")
+
+
+def test_ages_are_the_servers(rig: Rig) -> None:
+    """A browser's clock that is wrong makes nothing older, and the page of a router host follows its checks."""
+    start(rig)
+    browser = browse(rig, "viewer")
+    browser.prepare(AHEAD)
+    browser.load(f"host/{HOST_ID}")
+    ages = []
+    browser.wait(lambda: "Last check" in browser.text("host-facts"), "the last check")
+    limit = time.monotonic() + 9
+    while time.monotonic() < limit:
+        found = re.search(r"Last check\s+(?:now|(\d+) s ago)\s", browser.text("host-facts"))
+        assert found, browser.text("host-facts")
+        ages.append(int(found[1] or 0))
+        time.sleep(0.2)
+    assert max(ages) <= 9, ages  # a check each 5 s, read each 2 s
+
+
+def test_failures_are_said(rig: Rig) -> None:
+    """A logout that fails leaves one logged in, and says so; so does a change whose dialog has been left."""
+    start(rig)
+    browser = browse(rig, view=f"host/{HOST_ID}")
+    browser.run(BREAK, "/logout", 500, 0)
+    browser.click("logout")
+    browser.wait(lambda: "still logged in: the disk is full" in browser.text("toast"), "the logout has failed")
+    assert browser.has("me") and not browser.has("token")
+    browser.run(BREAK, "/drain", 500, 1000)
+    browser.click("host-drain")
+    browser.click("apply")
+    browser.click("cancel")
+    browser.wait(lambda: "not done. the disk is full" in browser.body(), "the change has failed")
+    assert rig.hosts()[OSE1.hosts[0]]["admin"] == "enabled"
+    browser.run(UNBREAK)
+    browser.click("logout")
+    browser.wait(lambda: browser.has("token"), "the login")
+    assert not browser.complaints()
+
+
+def test_what_is_not_there(rig: Rig) -> None:
+    """A view, a page of routes, a difference that are not there, and an answer that nobody waits for any more."""
+    start(rig)
+    browser = browse(rig, "viewer", "constructor")
+    browser.wait(lambda: "There is no view" in browser.body(), "no such view")
+    browser.go("routes?offset=100000")
+    browser.wait(lambda: browser.text("pager").startswith("1 to "), "the first page instead of one past the end")
+    browser.go("diff?from=ose1&to=ose2")
+    browser.wait(lambda: "only1.ch" in browser.text("diff"), "a difference")
+    browser.choose("diff-to", "ose1")
+    browser.wait(lambda: "two different clusters" in browser.body(), "a cluster does not differ from itself")
+    assert not browser.has("diff"), "the differences of before are still there"
+    browser.go("explain?host=app1.ch")
+    browser.wait(lambda: browser.has("explain-text"), "the answer")
+    browser.run(BREAK, "/explain", 200, 2000)
+    browser.click("explain")
+    browser.go("overview")
+    browser.wait(browser.settled, "the view has all that it asked for")
+    assert not browser.complaints()
+
+
+def test_open_for_days(rig: Rig) -> None:
+    """What happens to a page that stays open: it is hidden, clusters come, names are refused, pointsman is upgraded."""
+    start(rig)
+    browser = browse(rig, view="route/app1.ch")
+    swatches = "return [...document.querySelectorAll('.cluster-figure .swatch')].map((one) => one.style.cssText)"
+    browser.wait(lambda: browser.has("shares"), "the shares")
+    before = browser.run(swatches)
+    new = {"source": "static", "state": "staged", "routes": [],
+           "hosts": [{"name": "first", "address": OSE1.hosts[0], "http_port": 81}]}
+    assert rig.api("PUT", "/api/v1/clusters/aaa", new)[0] == 201
+    known = "return import('/live.js').then(({live}) => 'aaa' in live.clusters)"
+    browser.wait(lambda: browser.run(known), "the cluster")
+    at = browser.text("clock")
+    browser.wait(lambda: browser.text("clock") != at, "a second more")
+    assert before and browser.run(swatches) == before, "the clusters have changed their colours"
+    for name in ("nobody.example", "nobody.example", "noone.example"):
+        client.fetch(name)
+    await_true(lambda: "noone.example" in str(rig.get("/api/v1/unknown")), 5, "the refusals are told of")
+    names_kept = str(rig.get("/api/v1/unknown")["total"])
+    browser.wait(lambda: browser.text("nav-unknown").split()[-1] == names_kept, "the menu counts the refused names")
+    browser.go("overview")
+    browser.chart("chart-new")
+    browser.run("Object.defineProperty(document, 'visibilityState', {value: 'hidden', configurable: true})")
+    browser.run("window.drawn = 0; Chart.getChart(document.querySelector('canvas')).update = () => window.drawn++")
+    for hidden in (True, False):
+        at = browser.data("chart-new", "at")
+        browser.wait(lambda now=at: browser.data("chart-new", "at") != now, "a point more")
+        assert (browser.run("return window.drawn") == 0) == hidden, "drawn, or not, against what can be seen"
+        browser.run("delete document.visibilityState")
+    assert not browser.has("upgraded")
+    browser.run("return import('/live.js').then(({live}) => { live.hello.version = '0'; })")
+    browser.wait(lambda: "reload" in browser.text("upgraded"), "the new version")
+    assert not browser.complaints()
+
+
 def test_what_is_stale_or_absent_is_named(rig: Rig) -> None:
     """A cluster whose API has not been listed since control's start, and a dataplane that is gone, are named."""
     watching = watched.begin(rig)
@@ -355,16 +508,14 @@ def test_what_is_stale_or_absent_is_named(rig: Rig) -> None:
 
 def unread(browser: Browser) -> None:
     """Calls fail while the link holds: what could not be read is named, and from when what is still shown is."""
-    refresh = "return import('/details.js').then((module) => module.refresh())"
     browser.go("routes")
     browser.wait(lambda: browser.has("routes"), "the routes")
-    browser.run("window.fetched = window.fetch; window.fetch = () => Promise.reject(new TypeError('broken'))")
-    browser.run(refresh)
+    browser.run(BREAK, "/", 0, 0)
+    browser.run("return import('/details.js').then((module) => module.refresh())")
     browser.wait(lambda: "does not answer" in browser.text("details-error"), "the details are said to be unread")
     browser.type("routes-search", "steady")
     browser.wait(lambda: "What is shown was read at" in browser.body(), "the routes are said to be old")
-    browser.run("window.fetch = window.fetched")
-    browser.run(refresh)
+    browser.run(UNBREAK)
     browser.wait(lambda: not browser.has("details-error"), "the details are read again")
     browser.go("overview")
 
@@ -386,7 +537,7 @@ def test_stopped_router_is_shown_within_5_seconds(rig: Rig) -> None:
     assert seconds <= 5, f"{seconds:.1f} s"
     assert not load.result.errors, load.result
     browser.wait(lambda: browser.text("chart-hosts-unhealthy_hosts") == "1", "the totals say one")
-    browser.wait(lambda: "down" in browser.text(health).split("Total since start", 1)[1], "its history")
+    browser.wait(lambda: "unhealthy" in browser.text(health).split("Total since start", 1)[1], "its history")
     browser.go("events")
     browser.wait(lambda: "203.0.113.11" in browser.text("events") or "router-11" in browser.text("events"), "the event")
     browser.go("overview")
@@ -470,7 +621,7 @@ def test_conflict_is_shown(rig: Rig) -> None:
                  in browser.text("route-clusters"), "the route's page says so")
     assert browser.text("weight-ose2") == "0" and browser.text("weight-ose1") == "100", browser.text("route-clusters")
     browser.go("events")
-    browser.wait(lambda: "route_conflict" in browser.text("events") and event["text"] in browser.text("events"),
+    browser.wait(lambda: "route conflict" in browser.text("events") and event["text"] in browser.text("events"),
                  "the event")
     assert not browser.complaints()
 
@@ -524,14 +675,24 @@ def test_explain_diff_connections(rig: Rig) -> None:
 
 
 def test_phone(rig: Rig) -> None:
-    """At 390 pixels no view has to be scrolled sideways, and the menu opens."""
+    """At 390 pixels no view has to be scrolled sideways, and the menu opens. Names may be long, there and at a desk."""
     start(rig)
+    host = {"name": "worker-1.openshift4.production.zurich.customers.example.ch", "address": OSE2.hosts[0]}
+    name = f"the-portal-of-all-customers.apps.{LONG}.example.ch"
+    assert rig.api("PUT", f"/api/v1/clusters/{LONG}", {"source": "static", "hosts": [host],
+                                                       "routes": [{"host": name}]})[0] == 201
     browser = browse(rig, "operator", size=PHONE)
-    for view in VIEWS:
-        browser.go(view)
-        browser.wait(browser.settled, view)
-        content, window = browser.width()
-        assert window == PHONE[0] and content <= window, f"{view} is {content} pixels wide"
+    for size in (PHONE, DESKTOP):
+        browser.resize(size)
+        for view in (*VIEWS, f"route/{name}", f"cluster/{LONG}", f"host/{LONG}/{host['address']}",
+                     f"explain?host={name}", f"diff?from=ose1&to={LONG}"):
+            browser.go(view)
+            browser.wait(browser.settled, view)
+            content, window = browser.width()
+            assert window == size[0] and content <= window, f"{view} is {content} pixels wide of {window}"
+    left = "return document.querySelector(arguments[0]).getBoundingClientRect().left"
+    assert browser.run(left, "#find-text") == browser.run(left, "h1"), "the search does not stand above the content"
+    browser.resize(PHONE)
     browser.driver.find_element("id", "menu").click()
     browser.click("nav-routes")
     browser.wait(lambda: browser.has("routes"), "the routes")

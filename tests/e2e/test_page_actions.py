@@ -118,6 +118,9 @@ def test_actions_on_clusters_and_hosts(rig: Rig) -> None:
     push(rig, {"routes": {}, "routerHosts": {}})
     browser.go("held")
     browser.wait(lambda: "pushed.ch" in browser.text("held") and browser.text("nav-held").endswith("2"), "what is held")
+    since = "return document.querySelector('[data-testid=held] time').textContent"
+    before = browser.run(since)
+    browser.wait(lambda: browser.run(since) != before, "its age grows")
     act(browser, "confirm-ose9", "-confirm-ose9", typed="ose9")
     browser.wait(lambda: "Nothing is held" in browser.text("held"), "nothing is held any more")
     assert rig.get("/api/v1/held")["total"] == 0 and not rig.get("/api/v1/clusters/ose9")["routes"]
@@ -140,8 +143,33 @@ def test_actions_on_clusters_and_hosts(rig: Rig) -> None:
     assert not browser.complaints()
 
 
+def test_dialogs(rig: Rig) -> None:
+    """A dialog goes with its view. One whose plan has changed wants to be looked at again, and to be forced again. The
+    keyboard is somewhere also after one whose button has gone."""
+    start(rig)
+    browser = browse(rig, "admin", "cluster/ose2")
+    browser.click("cluster-drain")
+    browser.wait(lambda: browser.has("plan"), "the plan")
+    browser.find("plan").find_element("css selector", "a.name").click()
+    browser.wait(lambda: browser.has("shares") and not browser.all("dialog"), "the route's page, without the dialog")
+    browser.go("cluster/ose2")
+    browser.click("cluster-drain")
+    browser.type("typed", "ose2")
+    browser.click("force")
+    assert rig.api("PUT", "/api/v1/routes/app1.ch/clusters/ose2/weight", {"weight": 33})[0] == 200
+    browser.click("apply")
+    browser.wait(lambda: "look at the new plan" in browser.text("dialog"), "the plan has changed")
+    assert not browser.find("force").is_selected() and not browser.find("apply").is_enabled(), "it is forced already"
+    assert rig.api("POST", "/api/v1/clusters/ose2/drain", {"force": True})[0] == 200
+    browser.wait(lambda: browser.all("cluster-enable"), "the button is another one")
+    browser.find("reason").send_keys("\ue00c")
+    browser.wait(lambda: not browser.all("dialog"), "Escape closes it")
+    assert browser.run("return document.activeElement.tagName") == "H1", "the keyboard is nowhere"
+    assert not browser.complaints()
+
+
 def test_closes_chosen_connections(rig: Rig) -> None:
-    """Of two connections the one that is ticked is closed, and no other."""
+    """Of two connections the one that is ticked is closed, and no other. To close all tells how many there are now."""
     start(rig)
     with contextlib.closing(Held("only1.ch")), contextlib.closing(Held("only1.ch")):
         browser = browse(rig, view=FILTERED)
@@ -154,4 +182,11 @@ def test_closes_chosen_connections(rig: Rig) -> None:
         left = rig.get("/api/v1/connections?route=only1.ch")
         assert left["total"] == 1 and left["connections"][0]["client"] != chosen, (left, chosen)
         assert "closed" in browser.text("toast") and "as of" in browser.text("conns-when")
+        with contextlib.closing(Held("only1.ch")):
+            browser.click("close-all")
+            browser.wait(lambda: "2 connections would be closed" in browser.text("dialog"), "how many there are now")
+            assert browser.text("close-all") == "Close all that match…"
+            browser.type("typed", "close")
+            browser.click("apply")
+            browser.wait(lambda: browser.text("conns-total") == "0", "none is left")
     assert not browser.complaints()

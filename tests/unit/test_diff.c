@@ -63,7 +63,7 @@ static void on_one_alone(void **state)
 	assert_finding(0, DIFF_RED, "missing", "cluster ose2 does not have it");
 	compare("idle1.ch", NULL);
 	assert_int_equal(diff.level, DIFF_YELLOW);
-	assert_finding(0, DIFF_YELLOW, "missing", "gets no connections on the other either");
+	assert_finding(0, DIFF_YELLOW, "missing", "gets no connections on ose1 either");
 	compare("only1.ch", "not admitted by router default: HostAlreadyClaimed: x");
 	assert_finding(0, DIFF_RED, "not_admitted",
 	               "serves nothing: not admitted by router default: HostAlreadyClaimed");
@@ -77,20 +77,20 @@ static void termination(void **state)
 	compare("app.ch", NULL);
 	assert_int_equal(diff.count, 0); /* of the other it is not known */
 	b->termination = TERMINATION_REENCRYPT;
-	assert_only(DIFF_RED, "termination", "TLS termination is reencrypt, on the other edge");
+	assert_only(DIFF_RED, "termination", "TLS termination: ose2 reencrypt, ose1 edge");
 	b->termination = TERMINATION_EDGE;
 	b->insecure = INSECURE_REDIRECT;
-	assert_only(DIFF_YELLOW, "flags", "insecureEdgeTerminationPolicy is Redirect, on the other None");
+	assert_only(DIFF_YELLOW, "flags", "insecureEdgeTerminationPolicy: ose2 Redirect, ose1 None");
 	b->insecure = INSECURE_NONE;
 	b->http = false;
-	assert_only(DIFF_RED, "termination", "served on https, on the other on http and https");
+	assert_only(DIFF_RED, "termination", "ose2 serves it on https, ose1 on http and https");
 }
 
 static void namespaces_and_conflicts(void **state)
 {
 	strcpy(a->namespace, "shop");
 	strcpy(b->namespace, "mall");
-	assert_only(DIFF_YELLOW, "flags", "of namespace mall, on the other of shop");
+	assert_only(DIFF_YELLOW, "flags", "namespace: ose2 mall, ose1 shop");
 	b->conflict = true;
 	assert_only(DIFF_RED, "conflict", "in conflict: of namespace mall");
 }
@@ -109,7 +109,7 @@ static void parked_and_weights(void **state)
 	assert_only(DIFF_YELLOW, "parked", "parked until");
 	b->weight_given = true;
 	b->weight = 20;
-	assert_only(DIFF_YELLOW, "weight", "weight 20, on the other no weight of its own");
+	assert_only(DIFF_YELLOW, "weight", "ose2 20, ose1 none of its own");
 	a->weight_given = true;
 	a->weight = 20;
 	b->overridden = true;

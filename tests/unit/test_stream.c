@@ -14,6 +14,7 @@
 #include "control/observe/sampler.h"
 #include "control/observe/stats_json.h"
 #include "control/observe/stream.h"
+#include "control/traffic/unknown_names.h"
 #include "control_fixture.h"
 #include "fake_checker.h"
 #include "fake_link.h"
@@ -151,6 +152,19 @@ static void a_tick_is_what_the_statistics_say(void **state)
 	assert_true(json_is_false(json_object_get(host, "elected")));
 	json_decref(tick);
 	json_decref(other);
+}
+
+static void a_tick_counts_refusals_and_their_names(void **state)
+{
+	struct websocket_client *client = open_client();
+	const struct record_connection nameless = {.why = RECORD_UNKNOWN_NAME};
+	for (int i = 0; i < 3; i++)
+		unknown_names_take(control.unknown_names, &nameless, i < 2 ? "http" : "https", T0 * 1000LL);
+	sampler_take(control.sampler, T0);
+	json_t *tick = fake_websocket_sent(client, 1, "tick");
+	assert_int_equal(number_of(tick, "unknown"), 3);
+	assert_int_equal(number_of(tick, "unknown_names"), 2);
+	json_decref(tick);
 }
 
 static void without_clients_nothing_is_made(void **state)
@@ -294,6 +308,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(hello_has_the_past_and_the_first_tick_follows, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_tick_is_what_the_statistics_say, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_tick_counts_refusals_and_their_names, setup, teardown),
 	    cmocka_unit_test_setup_teardown(without_clients_nothing_is_made, setup, teardown),
 	    cmocka_unit_test_setup_teardown(events_come_at_once, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_route_comes_whole_and_then_by_points, setup, teardown),
