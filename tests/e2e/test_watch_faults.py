@@ -212,7 +212,7 @@ def test_new_token(rig: Rig) -> None:
     with watched.unharmed(name(0)):
         watched.one.settings(tokens={"second": user})
         watched.one.act("cut")
-        watched.await_words("401")
+        watched.await_words("status 401")
         assert_kept(watched, before)
         with open(apis.token_file(rig.run_dir, OSE1), "w", encoding="ascii") as file:
             file.write("second\n")
@@ -228,7 +228,7 @@ def test_denied(rig: Rig) -> None:
     with watched.unharmed(name(0)):
         watched.one.settings(tokens={token: user})
         watched.one.act("cut")
-        watched.await_words("403")
+        watched.await_words("status 403")
         assert "forbidden" in watched.words() and token not in watched.words()
         assert_kept(watched, before)
         watched.one.settings(tokens={token: user | {"role": "reader"}})
