@@ -155,6 +155,8 @@ int events_show(struct cli *cli)
 	if (since && !number_parse(since, INT64_MAX, &id))
 		return cli_misuse(
 		    cli, "--since %.80s: expected the id of an event, as pointsman events --json shows it", since);
+	if (cli_option(cli, OPTION_ROUTE) && cli_option(cli, OPTION_CLUSTER))
+		return cli_misuse(cli, "events of a route or of a cluster: give --route or --cluster, not both");
 	char *base = events_target(cli), *target = target_add(strdup(base), "since", since);
 	bool good = cli_get(cli, target, &answer);
 	if (good && cli_json(cli))

@@ -174,6 +174,7 @@ static void events_are_chosen(void **state)
 	           "x", "--since", "41", NULL);
 	cli_expect(64, "", "--since 1h: expected the id of an event", "events", "--since", "1h", NULL);
 	cli_expect(64, "", "--since : expected the id of an event", "events", "--since", "", NULL);
+	cli_expect(64, "", "give --route or --cluster, not both", "events", "--route", "a.ch", "-c", "v1", NULL);
 	assert_int_equal(cli_server_calls(), 1);
 }
 
