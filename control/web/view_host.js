@@ -130,7 +130,9 @@ export function hostView(context) {
 		history.patch(detail?.history || []);
 	};
 	details.addEventListener("change", update);
-	const stop = every(2000, () => live.connected && refreshHost(cluster, key)); // checks come every few seconds
+	const look = () => live.connected && refreshHost(cluster, key);
+	const stop = every(2000, look); // checks come every few seconds
+	look();
 	reading.load();
 	update();
 	return {

@@ -403,7 +403,7 @@ def test_ages_are_the_servers(rig: Rig) -> None:
         assert found, browser.text("host-facts")
         ages.append(int(found[1] or 0))
         time.sleep(0.2)
-    assert max(ages) <= 9, ages  # a check each 5 s, read each 2 s
+    assert max(ages) < 60 and any(later < sooner for sooner, later in zip(ages, ages[1:])), ages
 
 
 def test_failures_are_said(rig: Rig) -> None:
