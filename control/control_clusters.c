@@ -212,7 +212,10 @@ bool control_patch(struct control *control, struct cluster *cluster, const struc
 		set_settings(cluster, &before);
 		cluster->drain = drain;
 		claims_unpark(cluster, parked, parked_count);
-		cluster->unsaved |= parked_count > 0 && cluster->spec->source == SOURCE_WATCH;
+		if (parked_count > 0 && cluster->spec->source == SOURCE_WATCH) {
+			cluster->unsaved = cluster->urgent = true; /* its file may say parked */
+			watchers_save_urgent(&control->watchers);
+		}
 	}
 	free(parked);
 	if (!good)

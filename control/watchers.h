@@ -50,7 +50,8 @@ void watchers_refresh(struct watchers *watchers);
  * long and was done just now. */
 void watchers_save(struct watchers *watchers);
 /* The same, but what is urgent durably and at once: before the operator, or a plugin, is answered. What fails is tried
- * again; until then a restart comes to the same by settling. */
+ * again; until then a restart comes to the same by settling, but for a confirmation, which would have to be given
+ * again. */
 void watchers_save_urgent(struct watchers *watchers);
 
 /* Saves one cluster of a state at once, durably. False: `why` (STATE_FILE_TEXT_MAX) says what failed. */

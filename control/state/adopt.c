@@ -164,7 +164,7 @@ static bool update_route(struct state *state, struct name *name, struct pair *pa
 	bool served = set_served(pair, route), changed = set_facts(pair, route) || served;
 	bool moved = strcmp(pair->namespace, route->first->namespace) != 0;
 	if (pair->weight_given && pair->parked) {
-		pair->parked = false; /* for good */
+		claims_weighed(state, pair);
 		served = changed = true;
 	}
 	if (moved) {

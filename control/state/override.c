@@ -126,7 +126,8 @@ static void unpark(struct state *state, const struct override *list, size_t coun
 			continue;
 		struct cluster *cluster = state->clusters[list[i].cluster];
 		names_pair(list[i].name, list[i].cluster)->parked = false;
-		cluster->unsaved |= cluster->spec->source == SOURCE_WATCH;
+		if (cluster->spec->source == SOURCE_WATCH)
+			cluster->unsaved = cluster->urgent = true; /* its file may say parked */
 	}
 }
 
@@ -166,8 +167,10 @@ static bool set_all(struct control *control, const struct override *list, size_t
 		(saved ? finish : take_back)(&control->state, list + i, run, before + i);
 	}
 	free(before);
-	if (!saved)
+	if (!saved) {
+		watchers_save_urgent(&control->watchers);
 		return false;
+	}
 	struct journal_entry complete = *entry;
 	complete.revision = control->state.revision;
 	tell(control->journal, actor, complete, "%s", entry->text);

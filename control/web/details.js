@@ -9,7 +9,8 @@ export const details = Object.assign(new EventTarget(), {clusters: new Map(), ho
 const AGAIN_MS = 5000; // after a failure
 
 let fingerprint = "",
-	turn = 0,
+	turn = 0, // of the newest question
+	shown = 0, // of the answer that is shown
 	again = 0;
 
 async function read() {
@@ -17,7 +18,8 @@ async function read() {
 	clearTimeout(again);
 	try {
 		const [clusters, hosts] = await Promise.all([get("/clusters"), get("/hosts", {limit: 10000})]);
-		if (mine !== turn) return;
+		if (mine < shown) return;
+		shown = mine;
 		details.clusters = new Map(clusters.clusters.map((cluster) => [cluster.name, cluster]));
 		details.hosts = new Map(hosts.hosts.map((host) => [host.id, host]));
 		details.error = null;

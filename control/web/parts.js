@@ -113,7 +113,7 @@ export function pager(size, go) {
 	const element = h("div", {class: "pager", hidden: true}, back, on, words);
 	const set = (newOffset, newTotal, shown) => {
 		/* Past the end: there are fewer now. */
-		if (shown === 0 && newTotal > 0) {
+		if (shown === 0 && newOffset > 0 && newTotal > 0) {
 			go(0);
 			return;
 		}

@@ -130,7 +130,7 @@ export function hostView(context) {
 		history.patch(detail?.history || []);
 	};
 	details.addEventListener("change", update);
-	const look = () => live.connected && refreshHost(cluster, key);
+	const look = () => live.connected && find(live.tick?.hosts || [], cluster, key) && refreshHost(cluster, key);
 	const stop = every(2000, look); // checks come every few seconds
 	look();
 	reading.load();

@@ -550,6 +550,29 @@ static void the_state_file_is_saved_later_if_it_cannot_be_now(void **state)
 	assert_int_equal(weight("app.ch", "s"), 100);
 }
 
+/* The file of the cluster was written, that of the state could not be: nothing is parked, nor after the next start. */
+static void a_refused_activation_leaves_no_parking(void **state)
+{
+	struct cluster_settings settings = control_settings(cluster("b"));
+	settings.state = CLUSTER_STAGED;
+	assert_true(control_patch(&control, cluster("b"), &settings, &fixture_actor));
+	show_route("a", "app.ch");
+	report("a", KUBE_LIST);
+	show_route("b", "app.ch");
+	report("b", KUBE_LIST);
+	AWAIT(!cluster("a")->unsaved && !cluster("b")->unsaved);
+	assert_int_equal(mkdir(path_of("clusters.state.new"), 0700), 0);
+	settings.state = CLUSTER_ACTIVE;
+	assert_false(control_patch(&control, cluster("b"), &settings, &fixture_actor));
+	rmdir(path_of("clusters.state.new"));
+	assert_false(cluster("b")->unsaved);
+	restart_without_lists();
+	struct hostname host;
+	bool wildcard;
+	name_parse("app.ch", &host, &wildcard);
+	assert_false(names_pair(names_find_host(&control.state.names, &host, wildcard), cluster("b")->index)->parked);
+}
+
 /* The change is done; what follows from it is tried again. */
 static void what_follows_is_saved_later_if_it_cannot_be_now(void **state)
 {
@@ -639,6 +662,7 @@ int main(void)
 	    TEST(an_override_ends_parking_at_once),
 	    TEST(a_watch_ends_the_parking_of_a_static_cluster),
 	    TEST(the_state_file_is_saved_later_if_it_cannot_be_now),
+	    TEST(a_refused_activation_leaves_no_parking),
 	    TEST(what_follows_is_saved_later_if_it_cannot_be_now),
 	    TEST(an_older_file_heals),
 	    TEST(a_lost_file_moves_nobody),
