@@ -308,13 +308,23 @@ def test_few_gone_in_one_list(rig: Rig) -> None:
 
 
 def test_burst_of_deletions(rig: Rig) -> None:
-    """The same 40 % one after the other: what is over the limit within a minute is held."""
+    """The same 40 % one after the other, in whatever portions they are seen: within a minute at most 30 % go, the
+    others are held and serve."""
     watched = begin(rig, routes(60))
+    deleted = [name(number) for number in range(24)]
+
+    def held() -> list[str]:
+        """Those that are held, once each of them is held or gone; []: not yet."""
+        known, words = watched.weights(), watched.held()
+        left = [one for one in deleted if one in known]
+        return left if all(f'"{one}"' in words for one in left) else []
+
     with watched.unharmed(name(59)):
         for number in range(24):
             watched.one.delete_route(f"r{number}-demo-ch")
-        await_true(lambda: name(23) in watched.held(), RECOVERY, "the last ones are held")
-        assert watched.shares(name(23), 5) == {"ose1": 5}
+        left = await_true(held, RECOVERY, "they are held or gone")
+        assert len(left) >= len(deleted) - 61 * 30 // 100, left
+        assert watched.shares(left[-1], 5) == {"ose1": 5}
 
 
 def test_parked_routes_are_not_held(rig: Rig) -> None:
